@@ -1,0 +1,25 @@
+#include "base/check.h"
+
+#include "base/log.h"
+#include "base/sys.h"
+
+#include <signal.h>
+
+struct kernel_sigaction {
+	void (*handler)(int);
+	unsigned long flags;
+	void (*restorer)(void);
+	unsigned long mask;
+};
+
+_Noreturn void pc_fatal(const char *what, uint64_t fact1, uint64_t fact2)
+{
+	struct kernel_sigaction dfl = {0};
+	unsigned long abrt = 1ul << (SIGABRT - 1);
+
+	log_line(LOG_ERROR, what, "a", fact1, "b", fact2);
+	SYS4(__NR_rt_sigaction, SIGABRT, &dfl, 0, sizeof(abrt));
+	SYS4(__NR_rt_sigprocmask, SIG_UNBLOCK, &abrt, 0, sizeof(abrt));
+	SYS3(__NR_tgkill, sys_getpid(), sys_gettid(), SIGABRT);
+	sys_exit_group(134);
+}

@@ -1,0 +1,130 @@
+#include "base/lock.h"
+
+#include "base/atomic.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/sys.h"
+
+#include <limits.h>
+
+/* Holders keep these for about a microsecond; past that they have been preempted: sleep. */
+#define SPINS 100
+
+void lock_take(struct lock *l)
+{
+	uint32_t seen = 0;
+
+	for (int i = 0; i < SPINS; i++) {
+		seen = 0;
+		if (cas_acq_rel(&l->word, &seen, 1)) /* pairs with lock_release */
+			return;
+		cpu_relax();
+	}
+	while (swap_acquire(&l->word, 2) != 0) /* pairs with lock_release */
+		sys_futex_wait(&l->word, 2, 0);
+}
+
+bool lock_try(struct lock *l)
+{
+	uint32_t seen = 0;
+
+	return cas_acq_rel(&l->word, &seen, 1); /* pairs with lock_release */
+}
+
+void lock_release(struct lock *l)
+{
+	if (swap_seq(&l->word, 0) == 2) /* pairs with lock_take */
+		sys_futex_wake(&l->word, 1);
+}
+
+void lock_reset(struct lock *l)
+{
+	store_relaxed(&l->word, 0);
+}
+
+/* closed: 0 open, 1 closed, 2 closed and a reader sleeps on it */
+
+static void wait_for_opening(struct rwgate *g)
+{
+	uint32_t seen = 1;
+
+	for (int i = 0; i < SPINS; i++) {
+		if (!load_acquire(&g->closed)) /* pairs with gate_open */
+			return;
+		cpu_relax();
+	}
+	if (cas_acq_rel(&g->closed, &seen, 2) || seen == 2)
+		sys_futex_wait(&g->closed, 2, 0);
+}
+
+static void step_out(struct rwgate *g, unsigned slot)
+{
+	swap_seq(&g->slot[slot].inside, 0); /* pairs with wait_for_readers */
+	if (load_relaxed(&g->waiting) && swap_seq(&g->waiting, 0))
+		sys_futex_wake(&g->waiting, 1);
+}
+
+void gate_enter(struct rwgate *g, unsigned slot)
+{
+	PC_ASSERT(slot < g->slots);
+	PC_ASSERT(!load_relaxed(&g->slot[slot].inside));
+	for (;;) {
+		/* A full fence between our flag and theirs: Dekker with gate_close. */
+		swap_seq(&g->slot[slot].inside, 1);
+		if (!load_seq(&g->closed))
+			return;
+		step_out(g, slot);
+		wait_for_opening(g);
+	}
+}
+
+void gate_leave(struct rwgate *g, unsigned slot)
+{
+	PC_ASSERT(load_relaxed(&g->slot[slot].inside));
+	step_out(g, slot);
+}
+
+static bool any_inside(struct rwgate *g)
+{
+	for (unsigned i = 0; i < g->slots; i++)
+		if (load_seq(&g->slot[i].inside)) /* pairs with step_out */
+			return true;
+	return false;
+}
+
+static void wait_for_readers(struct rwgate *g)
+{
+	for (int i = 0; i < SPINS; i++) {
+		if (!any_inside(g))
+			return;
+		cpu_relax();
+	}
+	for (;;) {
+		swap_seq(&g->waiting, 1); /* before the look: a reader that leaves after it wakes us */
+		if (!any_inside(g))
+			break;
+		sys_futex_wait(&g->waiting, 1, 0);
+	}
+	store_relaxed(&g->waiting, 0);
+}
+
+void gate_close(struct rwgate *g)
+{
+	lock_take(&g->writers);
+	swap_seq(&g->closed, 1); /* Dekker with gate_enter */
+	wait_for_readers(g);
+}
+
+void gate_open(struct rwgate *g)
+{
+	if (swap_seq(&g->closed, 0) == 2)
+		sys_futex_wake(&g->closed, INT_MAX);
+	lock_release(&g->writers);
+}
+
+void gate_reset(struct rwgate *g, unsigned slots)
+{
+	PC_ASSERT(slots <= GATE_SLOTS);
+	memset(g, 0, sizeof(*g));
+	g->slots = slots;
+}

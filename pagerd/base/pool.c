@@ -1,0 +1,71 @@
+#include "base/pool.h"
+
+#include "base/atomic.h"
+#include "base/check.h"
+#include "base/sys.h"
+#include "base/text.h"
+
+#include <linux/prctl.h>
+#include <sys/mman.h>
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA           0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+
+static struct {
+	uint32_t count;
+	struct pc_span region[POOL_REGIONS];
+} pool;
+
+static void name_region(void *at, size_t bytes, const char *use)
+{
+	char name[64];
+	struct text t = text_begin(name, sizeof(name));
+
+	text_str(&t, "predicomp:");
+	text_str(&t, use);
+	/* Kernels without CONFIG_ANON_VMA_NAME refuse; nothing depends on it. */
+	SYS6(__NR_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, at, bytes, name, 0);
+}
+
+void *pool_map(size_t bytes, const char *use)
+{
+	const size_t whole = page_ceil(bytes) + 2 * PC_PAGE;
+	uint32_t n = load_relaxed(&pool.count);
+	long at;
+
+	if (n == POOL_REGIONS)
+		return NULL;
+	at = sys_mmap(NULL, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at < 0)
+		return NULL;
+	if (sys_mprotect((void *)(at + (long)PC_PAGE), page_ceil(bytes), PROT_READ | PROT_WRITE)) {
+		sys_munmap((void *)at, whole);
+		return NULL;
+	}
+	name_region((void *)at, whole, use);
+	pool.region[n] = (struct pc_span){(pc_addr)at, (pc_addr)at + whole};
+	store_release(&pool.count, n + 1); /* pairs with pool_owns */
+	return (void *)(at + (long)PC_PAGE);
+}
+
+bool pool_owns(pc_addr start, pc_addr end)
+{
+	uint32_t n = load_acquire(&pool.count); /* pairs with pool_map */
+
+	for (uint32_t i = 0; i < n; i++)
+		if (span_overlaps(start, end, pool.region[i].start, pool.region[i].end))
+			return true;
+	return false;
+}
+
+size_t pool_reserved(void)
+{
+	uint32_t n = load_acquire(&pool.count); /* pairs with pool_map */
+	size_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		sum += pool.region[i].end - pool.region[i].start;
+	return sum;
+}

@@ -1,0 +1,27 @@
+/*
+ * pool.h - the pager's own memory: mapped by itself, named, guarded, and known.
+ *
+ * WHY   The pager must never page itself, and /proc/PID/maps should say what is whose. Every
+ *       mapping the pager makes comes from here, and pool_owns() answers for all of them.
+ * DESIGN  A region is [guard page][usable][guard page], private anonymous, NORESERVE, populated on
+ *       touch, named "predicomp:<use>" where the kernel allows. Up to POOL_REGIONS regions are
+ *       recorded in a fixed table, which lives in .bss.
+ * THREADS pool_map() by one thread at a time (start-up, the work thread); pool_owns() by any.
+ */
+#ifndef PC_BASE_POOL_H
+#define PC_BASE_POOL_H
+
+#include "base/types.h"
+
+#define POOL_REGIONS 96u
+
+/* Usable bytes, page aligned, or NULL when the kernel refuses. Never returned to the kernel. */
+void *pool_map(size_t bytes, const char *use);
+
+/* True if any byte of [start, end) is the pager's, guards included. */
+bool pool_owns(pc_addr start, pc_addr end);
+
+/* Resident bytes are not tracked here; size of all regions as reserved. */
+size_t pool_reserved(void);
+
+#endif

@@ -1,0 +1,62 @@
+#include "crew.h"
+
+#include "base/atomic.h"
+#include "base/pool.h"
+#include "base/sys.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#define TLS_BYTES 256u
+
+static int enter(void *member)
+{
+	struct crew_member *m = member;
+	uint64_t all = ~0ull;
+
+	SYS4(__NR_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof(all));
+	return m->fn(m->arg);
+}
+
+/* The words compiled code may look for: a self pointer, and a stack protector value. */
+static void *thread_block(char *top)
+{
+	uint64_t *block = (void *)(top - TLS_BYTES);
+
+	block[0] = (uint64_t)block;
+	block[2] = (uint64_t)block;
+	block[5] = sys_monotonic() << 8;
+	return block;
+}
+
+int crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg)
+{
+	char *top;
+	long tid;
+
+	if (!m->stack)
+		m->stack = pool_map(CREW_STACK, use);
+	if (!m->stack)
+		return -ENOMEM;
+	top = (char *)m->stack + CREW_STACK;
+	m->fn = fn;
+	m->arg = arg;
+	store_relaxed(&m->tid_word, 1);
+	tid = sys_thread(enter, m, top - TLS_BYTES, thread_block(top), &m->tid_word);
+	if (tid < 0)
+		store_relaxed(&m->tid_word, 0);
+	m->tid = (int)tid;
+	return tid < 0 ? (int)tid : 0;
+}
+
+/* The kernel's wake at exit is on a shared futex. */
+void crew_join(struct crew_member *m)
+{
+	while (load_acquire(&m->tid_word)) /* pairs with the kernel's clearing */
+		sys_futex_wait_shared(&m->tid_word, 1, 0);
+}
+
+void crew_forget(struct crew_member *m)
+{
+	store_relaxed(&m->tid_word, 0);
+}

@@ -1,0 +1,269 @@
+#include "flow/discover.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "flow/exclude.h"
+#include "flow/world.h"
+#include "kernel/task.h"
+#include "kernel/vma.h"
+#include "state/range.h"
+#include "state/thread.h"
+
+#include <errno.h>
+
+#define AREAS_MAX     16384u
+#define TEXT_BYTES    65536u
+#define SMAPS_REST    30u /* smaps may take one part in so many of the time */
+#define STACK_MAX     (256ull << 20) /* a mapping with a stack in it is left out whole up to here */
+#define OWN_MAX       80u
+
+#define FLAGS_FINE                                                                                 \
+	(VMA_FLAG(rd) | VMA_FLAG(wr) | VMA_FLAG(mr) | VMA_FLAG(mw) | VMA_FLAG(me) | VMA_FLAG(ac) | \
+	 VMA_FLAG(nr) | VMA_FLAG(sd) | VMA_FLAG(hg) | VMA_FLAG(nh) | VMA_FLAG(um) | VMA_FLAG(uw))
+
+/* The library's own file: its .data and .bss hold the pager's tables. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char _end[] __attribute__((visibility("hidden")));
+
+static struct {
+	struct span_set areas; /* the result */
+	struct span_set known; /* mappings whose flags have been seen and are fine */
+	struct span_set fresh; /* under construction */
+	char *text;
+	pc_ns smaps_at; /* not before */
+	uint64_t unknown; /* bytes met in this walk whose flags are not known */
+	bool full;
+	bool threads_ok;
+	uint32_t walk;
+	unsigned own_count;
+	int own[OWN_MAX];
+} disco;
+
+static bool set_start(struct span_set *s, const char *use)
+{
+	s->span = pool_map(AREAS_MAX * sizeof(*s->span), use);
+	s->max = AREAS_MAX;
+	s->count = 0;
+	return s->span != NULL;
+}
+
+int discover_start(void)
+{
+	if (disco.text)
+		return 0;
+	if (!set_start(&disco.areas, "areas") || !set_start(&disco.known, "known") ||
+	    !set_start(&disco.fresh, "fresh"))
+		return -ENOMEM;
+	disco.text = pool_map(TEXT_BYTES, "maps");
+	return disco.text ? 0 : -ENOMEM;
+}
+
+void discover_forget(void)
+{
+	span_clear(&disco.known);
+	span_clear(&disco.areas);
+	disco.smaps_at = 0;
+	disco.own_count = 0;
+}
+
+void discover_own_thread(int tid)
+{
+	PC_ASSERT(disco.own_count < OWN_MAX);
+	disco.own[disco.own_count++] = tid;
+}
+
+const struct span_set *discover_areas(void)
+{
+	return &disco.areas;
+}
+
+bool discover_threads_ok(void)
+{
+	return disco.threads_ok;
+}
+
+/* ---- the predicate -------------------------------------------------------------------------- */
+
+static bool plain_anonymous(const struct vma *v)
+{
+	return (v->kind == VMA_ANON || v->kind == VMA_HEAP) && v->read && v->write && !v->exec &&
+	       !v->shared && !v->inode && v->end <= PC_ADDR_MAX;
+}
+
+static bool flags_fine(const struct vma *v)
+{
+	uint64_t fine = FLAGS_FINE;
+
+	/* On what we registered, MADV_DONTFORK is ours. */
+	if (v->flags & VMA_FLAG(um))
+		fine |= VMA_FLAG(dc);
+	return !(v->flags & ~fine) && !v->pkey;
+}
+
+bool discover_manageable(const struct vma *v)
+{
+	return plain_anonymous(v) && v->have_flags && flags_fine(v);
+}
+
+static bool ours(const struct vma *v)
+{
+	return pool_owns(v->start, v->end) ||
+	       span_overlaps(v->start, v->end, (pc_addr)__ehdr_start, page_ceil((pc_addr)_end));
+}
+
+static bool holds_a_stack(const struct vma *v)
+{
+	return v->end - v->start <= STACK_MAX && thread_inside(v->start, v->end);
+}
+
+/* ---- the walks ------------------------------------------------------------------------------ */
+
+static bool note_known(const struct vma *v, void *arg)
+{
+	(void)arg;
+	if (discover_manageable(v))
+		disco.full |= !span_add(&disco.fresh, v->start, v->end);
+	return true;
+}
+
+static bool note_area(const struct vma *v, void *arg)
+{
+	(void)arg;
+	if (!plain_anonymous(v) || ours(v))
+		return true;
+	if (!span_hits(&disco.known, v->start, v->end)) {
+		disco.unknown += v->end - v->start;
+		return true;
+	}
+	if (!holds_a_stack(v))
+		disco.full |= !span_add(&disco.fresh, v->start, v->end);
+	return true;
+}
+
+static void swap_sets(struct span_set *a, struct span_set *b)
+{
+	struct span_set t = *a;
+
+	*a = *b;
+	*b = t;
+}
+
+static int walk(int fd, bool smaps, vma_fn *fn)
+{
+	span_clear(&disco.fresh);
+	disco.full = false;
+	disco.unknown = 0;
+	return vma_walk(fd, smaps, disco.text, TEXT_BYTES, fn, NULL);
+}
+
+/* Reads all flags. Its length in time decides when it may be done again. */
+static int learn_flags(pc_ns now)
+{
+	pc_ns start = sys_thread_cpu();
+	int err = walk(world.smaps, true, note_known);
+
+	disco.smaps_at = now + (sys_thread_cpu() - start) * SMAPS_REST;
+	if (!err)
+		swap_sets(&disco.known, &disco.fresh);
+	return err;
+}
+
+static int find_areas(void)
+{
+	int err = walk(world.maps, false, note_area);
+
+	if (err)
+		return err;
+	swap_sets(&disco.areas, &disco.fresh);
+	return 0;
+}
+
+/* Units of memory that is still there are marked; the others may be freed. */
+static void mark_units(void)
+{
+	disco.walk++;
+	for (uint32_t i = 0; i < disco.areas.count; i++) {
+		const struct pc_span *s = &disco.areas.span[i];
+
+		for (pc_addr at = unit_floor(s->start); at < s->end; at += PC_UNIT) {
+			struct unit *u = range_ensure(at);
+
+			if (u)
+				u->seen = disco.walk;
+		}
+	}
+}
+
+static bool is_dead(const struct unit *u)
+{
+	return u && u->seen != disco.walk && !load_relaxed(&u->away) && !unit_any_registered(u);
+}
+
+static void free_dead_units(void)
+{
+	uint32_t dead = 0;
+
+	for (uint32_t i = 0; i < range_limit(); i++)
+		dead += is_dead(range_at(i));
+	if (!dead)
+		return;
+	gate_close(&world.gate);
+	for (uint32_t i = 0; i < range_limit(); i++)
+		if (is_dead(range_at(i)))
+			range_free(range_at(i));
+	gate_open(&world.gate);
+}
+
+/* ---- threads -------------------------------------------------------------------------------- */
+
+static bool own_thread(int tid)
+{
+	for (unsigned i = 0; i < disco.own_count; i++)
+		if (disco.own[i] == tid)
+			return true;
+	return false;
+}
+
+static bool note_thread(int tid, void *arg)
+{
+	int64_t head;
+
+	(void)arg;
+	if (own_thread(tid) || thread_known(tid))
+		return true;
+	head = task_robust_list(tid);
+	if (head > 0)
+		thread_add(tid, (pc_addr)head, (pc_addr)head);
+	else if (head != -ESRCH && !task_is_kernel_made(tid))
+		disco.threads_ok = false;
+	return true;
+}
+
+static void find_threads(void)
+{
+	thread_prune(task_alive);
+	disco.threads_ok = !task_each(note_thread, NULL);
+}
+
+int discover_walk(pc_ns now)
+{
+	int err;
+
+	COUNT(0, discover_walks);
+	find_threads();
+	err = find_areas();
+	if (!err && disco.unknown >= PC_UNIT / 32 && now >= disco.smaps_at) {
+		err = learn_flags(now);
+		if (!err)
+			err = find_areas();
+	}
+	if (err)
+		return err;
+	mark_units();
+	free_dead_units();
+	SET(bytes_managed, span_bytes(&disco.areas));
+	return 0;
+}

@@ -1,0 +1,42 @@
+/*
+ * discover.h - which memory may be managed: mappings become areas.
+ *
+ * DESIGN  Two files of /proc say what is mapped. maps is cheap and tells kind and protection; smaps
+ *         tells the flags that decide (hazard N1), but the kernel counts every page for it. So
+ *         smaps is read when maps shows a mapping that does not overlap one whose flags are known,
+ *         and not more often than its cost allows. What the kernel splits, merges and grows keeps
+ *         its flags, so an overlap is enough.
+ *
+ *         Left out: anything but private anonymous rw- memory without a protection key and with
+ *         known harmless flags; stacks and thread control blocks; what hooks excluded; the pager
+ *         itself and the library's own pages.
+ *
+ *         Threads that were made without our pthread_create are found here too. One whose control
+ *         block cannot be known makes the pager keep its hands off (discover_threads_ok).
+ * THREADS the work thread.
+ */
+#ifndef PC_FLOW_DISCOVER_H
+#define PC_FLOW_DISCOVER_H
+
+#include "base/types.h"
+#include "kernel/vma.h"
+#include "state/span.h"
+
+int discover_start(void); /* its tables; 0 or -ENOMEM; harmless when called again */
+void discover_forget(void); /* flags are asked for anew */
+
+/* Walks. 0 or -errno; the areas are then those of the walk before. */
+int discover_walk(pc_ns now);
+
+/* What may be managed, sorted. */
+const struct span_set *discover_areas(void);
+
+bool discover_threads_ok(void);
+
+/* One predicate: may memory with these attributes be managed? Pure. */
+bool discover_manageable(const struct vma *v);
+
+/* Threads of our own, which are no threads of the program. */
+void discover_own_thread(int tid);
+
+#endif

@@ -1,0 +1,249 @@
+#include "flow/fault.h"
+
+#include "base/atomic.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "flow/forget.h"
+#include "kernel/task.h"
+
+#include <poll.h>
+#include <time.h>
+
+#define SAMPLE_EVERY  64u
+#define SAMPLE_PAUSE  (20 * PC_MS)
+#define SAMPLES_KEPT  32u /* older ones fade by halves */
+#define WAIT_SHARE    8u  /* a CPU with one sample in so many keeps a waiting pager */
+#define PENDING_WAIT  (20 * 1000ull)
+#define PENDING_TRIES 1500000u /* 30 s of retries, however long the process was stopped between */
+
+static struct {
+	struct fault_thread *thread;
+	unsigned count;
+	struct lock lock; /* the samples and who is parked */
+	unsigned samples;
+	unsigned by_pager[GATE_SLOTS];
+} pagers;
+
+void fault_set(struct fault_thread *threads, unsigned count)
+{
+	lock_reset(&pagers.lock);
+	pagers.thread = threads;
+	pagers.count = count;
+	pagers.samples = 0;
+	for (unsigned i = 0; i < GATE_SLOTS; i++)
+		pagers.by_pager[i] = 0;
+}
+
+/* ---- which pagers wait ---------------------------------------------------------------------- */
+
+static void nudge(struct fault_thread *t)
+{
+	uint64_t one = 1;
+
+	sys_write(t->nudge, &one, sizeof(one));
+}
+
+static void unpark(struct fault_thread *t)
+{
+	if (swap_seq(&t->parked, 0))
+		sys_futex_wake(&t->parked, 1);
+}
+
+static void park(struct fault_thread *t)
+{
+	if (!swap_seq(&t->parked, 1))
+		nudge(t);
+}
+
+static unsigned pager_for(unsigned cpu)
+{
+	for (unsigned i = 0; i < pagers.count; i++)
+		if (pagers.thread[i].cpu == cpu)
+			return i;
+	return cpu % pagers.count;
+}
+
+/* Those with a share of the faults are woken first, so that there is never none. */
+static void rearrange(void)
+{
+	for (unsigned i = 0; i < pagers.count; i++)
+		if (pagers.by_pager[i] * WAIT_SHARE >= pagers.samples)
+			unpark(&pagers.thread[i]);
+	for (unsigned i = 0; i < pagers.count; i++)
+		if (pagers.by_pager[i] * WAIT_SHARE < pagers.samples)
+			park(&pagers.thread[i]);
+}
+
+static void sample(struct fault_thread *t, uint32_t tid)
+{
+	int cpu = tid ? task_cpu((int)tid) : -1;
+
+	t->since_sample = 0;
+	if (cpu < 0 || !lock_try(&pagers.lock))
+		return;
+	pagers.by_pager[pager_for((unsigned)cpu)]++;
+	if (++pagers.samples > SAMPLES_KEPT) {
+		pagers.samples = 0;
+		for (unsigned i = 0; i < pagers.count; i++)
+			pagers.samples += pagers.by_pager[i] /= 2;
+	}
+	rearrange();
+	lock_release(&pagers.lock);
+}
+
+/* ---- one message ---------------------------------------------------------------------------- */
+
+static void apply(unsigned shard, const struct uffd_event *e)
+{
+	switch (e->kind) {
+	case UFFD_UNMAP:
+		COUNT(shard, events_unmap);
+		forget_unmap(shard, e->start, e->end);
+		return;
+	case UFFD_REMOVE:
+		COUNT(shard, events_remove);
+		forget_discard(shard, e->start, e->end);
+		return;
+	case UFFD_REMAP:
+		COUNT(shard, events_remap);
+		forget_remap(e->start, e->to, e->end - e->start);
+		return;
+	case UFFD_UNKNOWN:
+		COUNT(shard, events_unexpected);
+		return;
+	case UFFD_FAULT:
+		return;
+	}
+}
+
+/* Reading is the acknowledgement: nothing may look anything up between it and its effect. */
+static int read_one(struct fault_thread *t, struct uffd_event *e)
+{
+	int n;
+
+	gate_close(&world.gate);
+	n = uffd_read(&world.uffd, e);
+	if (n == 1)
+		apply(t->restorer.shard, e);
+	gate_open(&world.gate);
+	if (n < 0)
+		pc_fatal("the userfaultfd cannot be read", (uint64_t)-n, 0);
+	return n;
+}
+
+static void adopt(struct fault_thread *t, pc_addr page)
+{
+	COUNT(t->restorer.shard, faults_unexpected);
+	gate_close(&world.gate);
+	forget_adopt(page);
+	gate_open(&world.gate);
+}
+
+static bool serve(struct fault_thread *t, const struct uffd_event *fault)
+{
+	enum restore_result res = restore_fault(&t->restorer, fault);
+
+	if (res == RESTORE_UNKNOWN) {
+		adopt(t, fault->start);
+		res = restore_fault(&t->restorer, fault);
+	}
+	return res == RESTORE_DONE;
+}
+
+static void keep(struct fault_thread *t, const struct uffd_event *fault)
+{
+	COUNT(t->restorer.shard, restore_again);
+	if (t->pending_count == PENDING_MAX) {
+		/* Its thread asks again. */
+		uffd_wake(&world.uffd, fault->start, fault->end);
+		return;
+	}
+	t->pending[t->pending_count++] = (struct pending_fault){.fault = *fault};
+}
+
+static void answer(struct fault_thread *t, const struct uffd_event *fault)
+{
+	const unsigned shard = t->restorer.shard;
+	pc_ns start = clock_now(), end;
+
+	COUNT(shard, faults_missing);
+	if (fault->write)
+		COUNT(shard, faults_write);
+	if (!serve(t, fault))
+		keep(t, fault);
+	end = clock_now();
+	OBSERVE(shard, fault_all, end - start);
+	OBSERVE(shard, fault_missing, end - start);
+	if (++t->since_sample >= SAMPLE_EVERY || start - t->last_fault > SAMPLE_PAUSE)
+		sample(t, fault->thread);
+	t->last_fault = end;
+}
+
+static void retry_pending(struct fault_thread *t)
+{
+	for (unsigned i = t->pending_count; i-- > 0;) {
+		struct pending_fault *p = &t->pending[i];
+
+		if (serve(t, &p->fault))
+			*p = t->pending[--t->pending_count];
+		else if (++p->tries == PENDING_TRIES)
+			pc_fatal("a fault cannot be answered", p->fault.start, p->tries);
+	}
+}
+
+static void read_all(struct fault_thread *t)
+{
+	struct uffd_event e;
+
+	while (read_one(t, &e) == 1) {
+		if (e.kind == UFFD_FAULT)
+			answer(t, &e);
+		else
+			retry_pending(t);
+	}
+}
+
+/* ---- the thread ----------------------------------------------------------------------------- */
+
+static void sleep_parked(struct fault_thread *t)
+{
+	while (load_acquire(&t->parked) && !load_acquire(&t->stop)) /* pairs with unpark, stop */
+		sys_futex_wait(&t->parked, 1, 0);
+}
+
+static void wait_for_work(struct fault_thread *t)
+{
+	struct pollfd fds[] = {
+		{.fd = world.uffd.fd, .events = POLLIN},
+		{.fd = t->nudge, .events = POLLIN},
+	};
+	const struct timespec soon = {0, PENDING_WAIT};
+	uint64_t drained;
+
+	sys_poll(fds, 2, t->pending_count ? &soon : NULL);
+	if (fds[1].revents)
+		sys_read(t->nudge, &drained, sizeof(drained));
+}
+
+int fault_loop(void *thread)
+{
+	struct fault_thread *t = thread;
+
+	while (!load_acquire(&t->stop)) { /* pairs with fault_stop */
+		if (!t->pending_count)
+			sleep_parked(t);
+		wait_for_work(t);
+		read_all(t);
+		retry_pending(t);
+	}
+	return 0;
+}
+
+void fault_stop(struct fault_thread *t)
+{
+	store_release(&t->stop, 1); /* pairs with fault_loop */
+	unpark(t);
+	nudge(t);
+}

@@ -1,0 +1,48 @@
+/*
+ * fault.h - the threads that answer: faults are served, layout events are followed.
+ *
+ * DESIGN  Each pager is pinned to a CPU, because waking a thread on an idle CPU costs several times
+ *         what serving a fault does. Every waiting pager is woken by every fault, so only those on
+ *         CPUs where the program faults wait; the rest are parked. Where that is, is sampled: the
+ *         CPU of the thread that faulted, on one fault in SAMPLE_EVERY and on the first after a
+ *         pause. One pager always waits.
+ *
+ *         One message at a time is read, with the layout gate closed, and an event is applied before
+ *         the gate opens. A fault that met a pending event is kept and tried again once the event
+ *         has been read; it is never answered by a guess.
+ * THREADS fault_loop() on the pager's own thread; the rest by the work thread.
+ */
+#ifndef PC_FLOW_FAULT_H
+#define PC_FLOW_FAULT_H
+
+#include "flow/restore.h"
+
+#define PENDING_MAX 64u
+
+struct pending_fault {
+	struct uffd_event fault;
+	uint32_t tries;
+};
+
+struct fault_thread {
+	unsigned index;
+	unsigned cpu;
+	int nudge; /* eventfd that ends its poll */
+	uint32_t stop;
+	uint32_t parked; /* futex: 1 sleeps, 0 waits for faults */
+	uint32_t tid_word; /* cleared by the kernel when the thread has gone */
+	int tid;
+	struct restorer restorer;
+	uint32_t since_sample;
+	pc_ns last_fault;
+	unsigned pending_count;
+	struct pending_fault pending[PENDING_MAX];
+};
+
+/* The pagers, all of them; set before the first starts. */
+void fault_set(struct fault_thread *threads, unsigned count);
+
+int fault_loop(void *thread); /* struct fault_thread *; returns when told to stop */
+void fault_stop(struct fault_thread *t);
+
+#endif

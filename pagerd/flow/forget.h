@@ -1,0 +1,21 @@
+/*
+ * forget.h - the program changed its layout: the table follows. The gate must be closed.
+ *
+ * unmap    the memory is gone: entries dropped, pages no longer registered
+ * discard  MADV_DONTNEED and its kin: entries dropped; what is resident may not leave until it has
+ *          been seen absent (PAGE_REMOVING)
+ * remap    entries and registration move with the memory
+ */
+#ifndef PC_FLOW_FORGET_H
+#define PC_FLOW_FORGET_H
+
+#include "base/types.h"
+
+void forget_unmap(unsigned shard, pc_addr start, pc_addr end);
+void forget_discard(unsigned shard, pc_addr start, pc_addr end);
+void forget_remap(pc_addr from, pc_addr to, uint64_t len);
+
+/* A fault came from memory the kernel reports to us and the table did not know: it does now. */
+void forget_adopt(pc_addr page);
+
+#endif

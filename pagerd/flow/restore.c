@@ -1,0 +1,479 @@
+#include "flow/restore.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/options.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "state/codec.h"
+#include "state/staging.h"
+#include "state/store.h"
+
+#include <errno.h>
+
+#define AROUND_FIRST  4u
+#define FIRST_ALONE   8u /* batches larger than this send the faulting page ahead */
+#define NOMEM_TRIES   2000u
+#define NOMEM_WAIT    (5 * PC_MS)
+#define AROUND_PATIENCE 4u /* faults before the window doubles */
+#define RESIDENT_WORD page_make(PAGE_RESIDENT, 0)
+#define RETURN_WORD   page_make(PAGE_RETURNING, 0)
+
+static const uint8_t zeros[PC_PAGE] __attribute__((aligned(4096)));
+
+static pc_addr page_addr(const struct unit *u, unsigned page)
+{
+	return u->base + (pc_addr)page * PC_PAGE;
+}
+
+/* The process has no memory for a page that must come back: wait for some, then give up loudly. */
+static void wait_for_memory(unsigned tries, pc_addr at)
+{
+	uint32_t never = 0;
+
+	if (tries >= NOMEM_TRIES)
+		pc_fatal("no memory to restore a page", at, tries);
+	sys_futex_wait(&never, 0, NOMEM_WAIT);
+}
+
+/* One copy into the program, repeated while memory is short. */
+static enum uffd_result copy_in(pc_addr to, const void *from, uint64_t len, uint64_t *done)
+{
+	enum uffd_result res;
+	int error = 0;
+
+	for (unsigned tries = 0;; tries++) {
+		res = uffd_copy(&world.uffd, to, from, len, true, done, &error);
+		if (res != UFFD_NOMEM || *done)
+			break;
+		wait_for_memory(tries, to);
+	}
+	if (res == UFFD_INVALID || res == UFFD_FAILED || res == UFFD_BUSY)
+		pc_fatal("a page cannot be restored", to, (uint64_t)-error);
+	return res;
+}
+
+/* ---- what a packed word means ------------------------------------------------------------- */
+
+static void unpack_packed(struct restorer *r, page_word w, pc_addr at, uint8_t *to)
+{
+	struct store_bytes in = store_peek(page_ref(w), page_tag(w));
+	pc_ns t = clock_now();
+
+	if (!in.bytes || codec_unpack(in.bytes, in.len, to))
+		pc_fatal("a packed page is corrupt", at, w);
+	OBSERVE(r->shard, unpack, clock_now() - t);
+}
+
+static void unpack_word(struct restorer *r, page_word w, pc_addr at, uint8_t *to)
+{
+	switch (page_state(w)) {
+	case PAGE_PACKED:
+		unpack_packed(r, w, at, to);
+		return;
+	case PAGE_SAME:
+		codec_fill(to, page_same(w));
+		return;
+	case PAGE_STAGED:
+		memcpy(to, (const void *)staging_slot_addr(page_slot(w)), PC_PAGE);
+		return;
+	default:
+		pc_fatal("a page that is not away was to be unpacked", at, w);
+	}
+}
+
+/* The page is back: nothing of it may be left with us. */
+static void settle(struct restorer *r, struct unit *u, unsigned page, page_word was)
+{
+	switch (page_state(was)) {
+	case PAGE_PACKED:
+		store_free(page_ref(was));
+		COUNT(r->shard, restore_ok_packed);
+		break;
+	case PAGE_SAME:
+		COUNT(r->shard, restore_ok_same);
+		ADD(r->shard, pages_same, -1);
+		break;
+	case PAGE_STAGED:
+		staging_release(page_slot(was));
+		COUNT(r->shard, restore_ok_staged);
+		ADD(r->shard, pages_staged, -1);
+		break;
+	default:
+		pc_fatal("a page that was not away came back", page_addr(u, page), was);
+	}
+	if (page_state(was) != PAGE_STAGED) {
+		COUNT(r->shard, pages_restored);
+		ADD(r->shard, pages_stored, -1);
+	}
+	unit_count(u, was, RESIDENT_WORD);
+	page_store(&u->word[page], RESIDENT_WORD);
+}
+
+/* ---- a batch: pages [first, end) of a unit, won by this thread ------------------------------ */
+
+struct batch {
+	struct unit *unit;
+	unsigned first, end;
+	page_word was[AROUND_MAX];
+};
+
+static bool win(struct unit *u, unsigned page, page_word *was)
+{
+	*was = page_load(&u->word[page]);
+	return page_away(*was) && page_swing(&u->word[page], *was, RETURN_WORD);
+}
+
+/* Wins pages from `page` on, at most up to `end`. */
+static void batch_grow(struct batch *b, unsigned end)
+{
+	while (b->end < end && win(b->unit, b->end, &b->was[b->end - b->first]))
+		b->end++;
+}
+
+static void batch_undo(struct batch *b, unsigned from)
+{
+	for (unsigned i = from; i < b->end; i++)
+		page_store(&b->unit->word[i], b->was[i - b->first]);
+}
+
+/*
+ * Copies pages [from, to) of the batch in, whose bytes are in r->page. A page that is there already
+ * is the truth that the program sees; ours goes.
+ */
+static enum restore_result batch_copy(struct restorer *r, struct batch *b, unsigned from,
+				      unsigned to)
+{
+	while (from < to) {
+		pc_addr at = page_addr(b->unit, from);
+		const uint8_t *bytes = r->page + (size_t)(from - b->first) * PC_PAGE;
+		uint64_t done = 0;
+		enum uffd_result res = copy_in(at, bytes, (to - from) * PC_PAGE, &done);
+
+		for (; done; done -= PC_PAGE, from++)
+			settle(r, b->unit, from, b->was[from - b->first]);
+		if (from == to)
+			break;
+		at = page_addr(b->unit, from);
+		if (res == UFFD_EXISTS) {
+			uffd_wake(&world.uffd, at, at + PC_PAGE);
+			settle(r, b->unit, from, b->was[from - b->first]);
+			from++;
+		} else if (res == UFFD_GONE) {
+			/* No mapping of ours there: its event is on the way and will drop it. */
+			batch_undo(b, from);
+			return RESTORE_AGAIN;
+		} else if (res == UFFD_AGAIN) {
+			batch_undo(b, from);
+			return RESTORE_AGAIN;
+		}
+	}
+	return RESTORE_DONE;
+}
+
+static void batch_unpack(struct restorer *r, const struct batch *b, unsigned from, unsigned to)
+{
+	for (unsigned i = from; i < to; i++)
+		unpack_word(r, b->was[i - b->first], page_addr(b->unit, i),
+			    r->page + (size_t)(i - b->first) * PC_PAGE);
+}
+
+static enum restore_result batch_restore(struct restorer *r, struct batch *b, unsigned from)
+{
+	batch_unpack(r, b, from, b->end);
+	return batch_copy(r, b, from, b->end);
+}
+
+enum restore_result restore_pages(struct restorer *r, struct unit *u, unsigned first, unsigned end)
+{
+	while (first < end) {
+		struct batch b = {.unit = u, .first = first, .end = first};
+		enum restore_result res;
+
+		batch_grow(&b, PC_MIN(end, first + AROUND_MAX));
+		res = batch_restore(r, &b, b.first);
+		if (res != RESTORE_DONE)
+			return res;
+		first = PC_MAX(b.end, first + 1);
+	}
+	return RESTORE_DONE;
+}
+
+/* ---- from staging, whole ------------------------------------------------------------------- */
+
+/* A run of pages whose slots follow each other, won by this thread. */
+static unsigned win_staged_run(struct unit *u, unsigned first, uint32_t *slot, unsigned max)
+{
+	unsigned n = 0;
+	page_word w;
+
+	for (; n < max; n++) {
+		w = page_load(&u->word[first + n]);
+		if (page_state(w) != PAGE_STAGED || (n && page_slot(w) != *slot + n))
+			break;
+		if (!n)
+			*slot = page_slot(w);
+		if (!page_swing(&u->word[first + n], w, RETURN_WORD))
+			break;
+	}
+	return n;
+}
+
+static void return_staged(struct restorer *r, struct unit *u, unsigned page, uint32_t slot)
+{
+	page_word was = page_make(PAGE_STAGED, slot);
+
+	staging_release(slot);
+	ADD(r->shard, pages_staged, -1);
+	COUNT(r->shard, give_back_pages);
+	unit_count(u, was, RESIDENT_WORD);
+	page_store(&u->word[page], RESIDENT_WORD);
+}
+
+/*
+ * Moves [first, first + n) back; the slots start at `slot`. Returns how many came; *res says what
+ * stopped it.
+ */
+static unsigned move_run(struct restorer *r, struct unit *u, unsigned first, uint32_t slot,
+			 unsigned n, enum uffd_result *res)
+{
+	unsigned i = 0;
+	uint64_t done;
+	int error = 0;
+
+	do {
+		*res = uffd_move(&world.uffd, page_addr(u, first + i), staging_slot_addr(slot + i),
+				 PC_MIN((n - i) * PC_PAGE, UFFD_MOVE_MAX), &done, &error);
+		for (; done; done -= PC_PAGE, i++)
+			return_staged(r, u, first + i, slot + i);
+		if (*res == UFFD_FAILED)
+			pc_fatal("a staged page cannot be given back", page_addr(u, first + i),
+				 (uint64_t)-error);
+	} while (i < n && *res == UFFD_DONE);
+	return i;
+}
+
+static enum restore_result give_back_run(struct restorer *r, struct unit *u, unsigned first,
+					 uint32_t slot, unsigned n)
+{
+	enum uffd_result res;
+	unsigned came = move_run(r, u, first, slot, n, &res);
+
+	for (unsigned k = came; k < n; k++)
+		page_store(&u->word[first + k], page_make(PAGE_STAGED, slot + k));
+	if (came == n)
+		return RESTORE_DONE;
+	if (res == UFFD_AGAIN || res == UFFD_GONE)
+		return RESTORE_AGAIN;
+	/* Not writable or locked by now: a move is refused, a copy is not. */
+	return restore_pages(r, u, first + came, first + n);
+}
+
+enum restore_result restore_staged(struct restorer *r, struct unit *u)
+{
+	unsigned page = 0;
+
+	while (page < PC_UNIT_PAGES && load_relaxed(&u->staged)) {
+		uint32_t slot = 0;
+		unsigned n = win_staged_run(u, page, &slot, PC_UNIT_PAGES - page);
+		enum restore_result res = RESTORE_DONE;
+
+		if (n)
+			res = give_back_run(r, u, page, slot, n);
+		if (res != RESTORE_DONE)
+			return res;
+		page += PC_MAX(n, 1u);
+	}
+	return RESTORE_DONE;
+}
+
+/* ---- faults -------------------------------------------------------------------------------- */
+
+static void account_refault(struct restorer *r, const struct unit *u, pc_ns now)
+{
+	if (now - u->heat.packed_at < 10 * world.cold_age)
+		COUNT(r->shard, refaults);
+}
+
+/* How many pages to bring: more where faults in this unit have been dense since it was packed. */
+static unsigned around(struct unit *u)
+{
+	unsigned doublings = u->heat.back / AROUND_PATIENCE;
+
+	if (options.fault_around)
+		return (unsigned)options.fault_around;
+	return PC_MIN(AROUND_FIRST << PC_MIN(doublings, 8u), AROUND_MAX);
+}
+
+/*
+ * The window of `width` pages, aligned to itself, that holds the page; the batch is the run of away
+ * pages in it that the page belongs to.
+ */
+static void batch_around(struct batch *b, unsigned page, unsigned width)
+{
+	unsigned low = page / width * width, high = PC_MIN(low + width, PC_UNIT_PAGES);
+	page_word mine = b->was[0], was[AROUND_MAX];
+	unsigned n = 0;
+
+	while (b->first > low && win(b->unit, b->first - 1, &was[n])) {
+		b->first--;
+		n++;
+	}
+	for (unsigned i = 0; i < n; i++)
+		b->was[i] = was[n - 1 - i];
+	b->was[n] = mine;
+	batch_grow(b, high);
+}
+
+static enum restore_result restore_packed(struct restorer *r, struct unit *u, unsigned page,
+					  page_word w)
+{
+	struct batch alone = {.unit = u, .first = page, .end = page + 1, .was = {w}};
+	struct batch b = alone;
+	unsigned width = around(u);
+	enum restore_result res;
+	pc_ns t = clock_now();
+
+	if (width > FIRST_ALONE) {
+		res = batch_restore(r, &alone, page);
+		if (res != RESTORE_DONE)
+			return res;
+		/* The thread runs on; what follows is a favour, and a failure of it none. */
+		restore_pages(r, u, page / width * width, PC_MIN((page / width + 1) * width,
+								   PC_UNIT_PAGES));
+		return RESTORE_DONE;
+	}
+	batch_around(&b, page, width);
+	res = batch_restore(r, &b, b.first);
+	if (res == RESTORE_DONE) {
+		ADD(r->shard, restore_around, b.end - b.first - 1);
+		stats_observe_n(r->shard, PC_H_restore_page, (clock_now() - t) / (b.end - b.first),
+				b.end - b.first);
+	}
+	return res;
+}
+
+static enum restore_result restore_one_staged(struct restorer *r, struct unit *u, unsigned page,
+					      page_word w, pc_ns now)
+{
+	struct batch b = {.unit = u, .first = page, .end = page + 1, .was = {w}};
+	const uint8_t *bytes = (const void *)staging_slot_addr(page_slot(w));
+	enum uffd_result copied;
+	uint64_t done;
+
+	copied = copy_in(page_addr(u, page), bytes, PC_PAGE, &done);
+	if (copied == UFFD_AGAIN || copied == UFFD_GONE) {
+		batch_undo(&b, page);
+		return RESTORE_AGAIN;
+	}
+	if (copied == UFFD_EXISTS)
+		uffd_wake(&world.uffd, page_addr(u, page), page_addr(u, page) + PC_PAGE);
+	settle(r, u, page, w);
+	if (heat_fault(&u->heat, now) && load_relaxed(&u->staged)) {
+		heat_fail(&u->heat, now, world.cold_age);
+		COUNT(r->shard, give_back_units);
+		COUNT(r->shard, probe_warm);
+		restore_staged(r, u);
+	}
+	return RESTORE_DONE;
+}
+
+/*
+ * Never-written memory, or memory that was discarded. Where the fill succeeds the page was absent:
+ * whatever discard was reported has been carried out. A page that turns out to be there keeps its
+ * word.
+ */
+static enum restore_result restore_hole(struct restorer *r, struct unit *u, unsigned page,
+					page_word w, bool write)
+{
+	pc_addr at = page_addr(u, page);
+	uint64_t done;
+	/* A write would fault again on the shared zero page, so it gets a page of its own. */
+	enum uffd_result res = write ? copy_in(at, zeros, PC_PAGE, &done)
+				     : uffd_zero(&world.uffd, at, PC_PAGE);
+
+	page_store(&u->word[page], res == UFFD_DONE ? RESIDENT_WORD : w);
+	if (res == UFFD_DONE) {
+		COUNT(r->shard, zero_fills);
+		return RESTORE_DONE;
+	}
+	if (res != UFFD_EXISTS && res != UFFD_GONE)
+		return RESTORE_AGAIN;
+	COUNT(r->shard, restore_raced);
+	uffd_wake(&world.uffd, at, at + PC_PAGE);
+	return RESTORE_DONE;
+}
+
+static enum restore_result serve(struct restorer *r, struct unit *u, unsigned page,
+				 const struct uffd_event *fault, pc_ns now)
+{
+	page_word w = page_load(&u->word[page]);
+	enum page_state s = page_state(w);
+
+	if (s == PAGE_LEAVING || s == PAGE_RETURNING ||
+	    !page_swing(&u->word[page], w, RETURN_WORD)) {
+		/* Somebody is at it, inside the gate like us: the thread looks again. */
+		COUNT(r->shard, restore_raced);
+		uffd_wake(&world.uffd, fault->start, fault->end);
+		return RESTORE_DONE;
+	}
+	if (s == PAGE_RESIDENT || s == PAGE_REMOVING)
+		return restore_hole(r, u, page, w, fault->write);
+	account_refault(r, u, now);
+	if (s == PAGE_STAGED)
+		return restore_one_staged(r, u, page, w, now);
+	heat_returned(&u->heat, now, world.cold_age);
+	return restore_packed(r, u, page, w);
+}
+
+enum restore_result restore_fault(struct restorer *r, const struct uffd_event *fault)
+{
+	enum restore_result res = RESTORE_UNKNOWN;
+	unsigned page = page_in_unit(fault->start);
+	struct unit *u;
+
+	gate_enter(&world.gate, r->slot);
+	u = range_find(fault->start);
+	if (u && unit_registered(u, page))
+		res = serve(r, u, page, fault, clock_now());
+	gate_leave(&world.gate, r->slot);
+	return res;
+}
+
+/* ---- a whole range, for drains ------------------------------------------------------------- */
+
+#define STUCK_TRIES 200000u
+#define STUCK_WAIT  (50 * 1000ull)
+
+static enum restore_result restore_unit(struct restorer *r, pc_addr start, pc_addr end)
+{
+	unsigned first = page_in_unit(start);
+	unsigned last = (unsigned)((end - unit_floor(start)) >> PC_PAGE_SHIFT);
+	enum restore_result res = RESTORE_DONE;
+	struct unit *u;
+
+	gate_enter(&world.gate, r->slot);
+	u = range_find(start);
+	if (u && load_relaxed(&u->staged) && !first && last == PC_UNIT_PAGES)
+		res = restore_staged(r, u);
+	if (u && res == RESTORE_DONE && load_relaxed(&u->away))
+		res = restore_pages(r, u, first, last);
+	gate_leave(&world.gate, r->slot);
+	return res;
+}
+
+void restore_range(struct restorer *r, pc_addr start, pc_addr end)
+{
+	uint32_t never = 0;
+
+	for (pc_addr at = start; at < end; at = unit_floor(at) + PC_UNIT) {
+		pc_addr stop = PC_MIN(end, unit_floor(at) + PC_UNIT);
+
+		for (unsigned tries = 0; restore_unit(r, at, stop) != RESTORE_DONE; tries++) {
+			if (tries == STUCK_TRIES)
+				pc_fatal("a range cannot be restored", at, stop);
+			sys_futex_wait(&never, 0, STUCK_WAIT);
+		}
+	}
+}

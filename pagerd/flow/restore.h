@@ -1,0 +1,46 @@
+/*
+ * restore.h - bytes go back to where the program left them.
+ *
+ * DESIGN  A restorer is one thread's scratch. Everything happens inside the layout gate: look up,
+ *         win the page words (RETURNING), unpack, copy, publish RESIDENT. A page that cannot be
+ *         restored ends the process: there is no other truth to give.
+ *
+ *         On a fault in packed memory the neighbours that left with it come along, the more the
+ *         denser the faults in that unit have been: 4 pages at first, up to 64. The faulting page
+ *         goes first where the batch is large, so that its thread runs while the rest is unpacked.
+ *         On a fault in staged memory one page is copied back; a burst of them brings the unit back
+ *         whole by UFFDIO_MOVE, for that is the probe's way of learning that it is in use.
+ *
+ * RETURNS RESTORE_AGAIN: a layout event is pending; leave the gate, have the events read, ask again.
+ * THREADS one restorer a thread; the caller is inside the gate where it says so.
+ */
+#ifndef PC_FLOW_RESTORE_H
+#define PC_FLOW_RESTORE_H
+
+#include "flow/world.h"
+#include "state/range.h"
+
+enum restore_result { RESTORE_DONE, RESTORE_AGAIN, RESTORE_UNKNOWN };
+
+struct restorer {
+	unsigned slot;  /* in the layout gate */
+	unsigned shard; /* of the counters */
+	uint8_t *page;  /* AROUND_MAX pages */
+};
+
+/* Serves a MISSING fault. UNKNOWN: no such page in the table; adopt it and ask again. */
+enum restore_result restore_fault(struct restorer *r, const struct uffd_event *fault);
+
+/* Inside the gate. Restores every page of [first, end) of the unit that is away. */
+enum restore_result restore_pages(struct restorer *r, struct unit *u, unsigned first, unsigned end);
+
+/* Inside the gate. Everything of the unit that is in staging goes back by UFFDIO_MOVE. */
+enum restore_result restore_staged(struct restorer *r, struct unit *u);
+
+/*
+ * Enters the gate by itself, again and again until it is done: every page of [start, end) that was
+ * away has come back. For the work thread, while pagers read events.
+ */
+void restore_range(struct restorer *r, pc_addr start, pc_addr end);
+
+#endif

@@ -1,0 +1,382 @@
+#include "flow/take.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "flow/exclude.h"
+#include "flow/world.h"
+#include "kernel/pagemap.h"
+#include "kernel/vma.h"
+#include "state/staging.h"
+#include "state/thread.h"
+
+#include <sys/mman.h>
+
+#define RUN_GAP_MAX  16u /* holes up to this are registered along rather than splitting a mapping */
+#define BUSY_MAX     8u  /* pages refused as busy before the unit is left alone for a while */
+#define SHARD        0u
+
+/* One attempt on one unit. */
+struct take {
+	struct unit *unit;
+	struct chunk *chunk;
+	unsigned first, end; /* pages that may be considered */
+	uint64_t present[UNIT_MAP_WORDS];
+	uint64_t runs[UNIT_MAP_WORDS]; /* to be registered */
+	unsigned taken;
+	unsigned busy;
+	bool stop; /* a layout event is pending, or the kernel will not have it */
+};
+
+static bool bit(const uint64_t *map, unsigned i)
+{
+	return map[i / 64] >> (i % 64) & 1;
+}
+
+static void set_bits(uint64_t *map, unsigned first, unsigned end)
+{
+	for (unsigned i = first; i < end; i++)
+		map[i / 64] |= 1ull << (i % 64);
+}
+
+static pc_addr addr_of(const struct take *t, unsigned page)
+{
+	return t->unit->base + (pc_addr)page * PC_PAGE;
+}
+
+/* present[] is asked for relative to `first`; here it becomes relative to the unit. */
+static int look(struct take *t)
+{
+	uint64_t found[UNIT_MAP_WORDS];
+	int n;
+
+	memset(found, 0, sizeof(found));
+	memset(t->present, 0, sizeof(t->present));
+	n = pagemap_present(&world.pagemap, addr_of(t, t->first), addr_of(t, t->end), found);
+	for (unsigned i = 0; n > 0 && i < t->end - t->first; i++)
+		if (bit(found, i))
+			set_bits(t->present, t->first + i, t->first + i + 1);
+	return n;
+}
+
+/* A page that is there, is the program's, and is not known to be hopeless. */
+static bool wanted(const struct take *t, unsigned page, page_word w, pc_ns now)
+{
+	if (!bit(t->present, page))
+		return false;
+	if (page_state(w) == PAGE_REMOVING) {
+		COUNT(SHARD, take_removing);
+		return false;
+	}
+	if (w & PAGE_POOR && now < t->unit->heat.poor_until) {
+		COUNT(SHARD, compress_skips_backoff);
+		return false;
+	}
+	return page_state(w) == PAGE_RESIDENT;
+}
+
+/*
+ * Which runs are worth registering: wanted pages, small holes between them included, and what is
+ * registered already. Returns the number of wanted pages.
+ */
+static unsigned choose_runs(struct take *t, pc_ns now)
+{
+	const unsigned least = world.everything ? 1 : TAKE_RUN_MIN;
+	unsigned run = t->first, last = t->first, in_run = 0, sum = 0;
+
+	for (unsigned i = t->first; i <= t->end; i++) {
+		bool want = i < t->end && wanted(t, i, page_load(&t->unit->word[i]), now);
+
+		if (in_run && (i == t->end || (want && i - last > RUN_GAP_MAX))) {
+			if (in_run >= least) {
+				set_bits(t->runs, run, last);
+				sum += in_run;
+			}
+			in_run = 0;
+		}
+		if (!want)
+			continue;
+		if (!in_run++)
+			run = i;
+		last = i + 1;
+	}
+	return sum;
+}
+
+static int register_run(struct take *t, unsigned first, unsigned end)
+{
+	bool fresh = !unit_registered(t->unit, first);
+	int err = uffd_register(&world.uffd, addr_of(t, first), addr_of(t, end));
+
+	if (err) {
+		COUNT(SHARD, register_failed);
+		return err;
+	}
+	unit_set_registered(t->unit, first, end, true);
+	if (fresh)
+		COUNT(SHARD, ranges_added);
+	return 0;
+}
+
+/* The mapping at `at` may be taken from: private anonymous, read-write, nothing else. */
+static bool mapping_ok(pc_addr at, pc_addr *end)
+{
+	struct vma v;
+
+	if (vma_query(world.maps, at, &v))
+		return false;
+	*end = v.end;
+	return v.start <= at && v.read && v.write && !v.exec && !v.shared && !v.inode &&
+	       (v.kind == VMA_ANON || v.kind == VMA_HEAP);
+}
+
+/* A discard that was reported has been carried out where the page is gone. */
+static void settle_discards(struct take *t)
+{
+	for (unsigned i = t->first; i < t->end; i++) {
+		page_word w = page_load(&t->unit->word[i]);
+
+		if (page_state(w) == PAGE_REMOVING && !bit(t->present, i))
+			page_swing(&t->unit->word[i], w, page_make(PAGE_RESIDENT, 0));
+	}
+}
+
+static void staged_one(struct take *t, unsigned page)
+{
+	uint32_t slot = staging_slot(t->chunk, page);
+	page_word w = page_make(PAGE_STAGED, slot);
+
+	staging_hold(slot, addr_of(t, page));
+	unit_count(t->unit, page_make(PAGE_RESIDENT, 0), w);
+	page_store(&t->unit->word[page], w);
+	t->taken++;
+}
+
+static void leave_alone(struct take *t, unsigned page)
+{
+	page_store(&t->unit->word[page], page_make(PAGE_RESIDENT, 0));
+}
+
+/* What stopped the move: that page is skipped, and for most causes all of the unit stops. */
+static void note_refusal(struct take *t, enum uffd_result res)
+{
+	switch (res) {
+	case UFFD_BUSY:
+		COUNT(SHARD, take_busy);
+		t->stop = ++t->busy >= BUSY_MAX;
+		return;
+	case UFFD_GONE:
+	case UFFD_EXISTS:
+		COUNT(SHARD, take_lost_race);
+		return;
+	case UFFD_INVALID:
+		COUNT(SHARD, take_invalid);
+		t->stop = true;
+		return;
+	case UFFD_AGAIN:
+		COUNT(SHARD, take_again);
+		t->stop = true;
+		return;
+	case UFFD_DONE:
+	case UFFD_NOMEM:
+	case UFFD_FAILED:
+		t->stop = true;
+		return;
+	}
+}
+
+/* Pages [i, end) are LEAVING. Moves what the kernel lets go. */
+static void move_out(struct take *t, unsigned i, unsigned end)
+{
+	while (i < end && !t->stop) {
+		uint64_t done, len = PC_MIN((end - i) * PC_PAGE, UFFD_MOVE_MAX);
+		pc_ns start = clock_now();
+		enum uffd_result res;
+		int error;
+
+		res = uffd_move(&world.uffd, staging_slot_addr(staging_slot(t->chunk, i)),
+				addr_of(t, i), len, &done, &error);
+		OBSERVE(SHARD, take_call, clock_now() - start);
+		COUNT(SHARD, take_calls);
+		ADD(SHARD, take_pages, done / PC_PAGE);
+		ADD(SHARD, pages_staged, done / PC_PAGE);
+		for (uint64_t n = done; n; n -= PC_PAGE)
+			staged_one(t, i++);
+		if (res != UFFD_DONE && !done) {
+			note_refusal(t, res);
+			leave_alone(t, i++);
+		}
+	}
+	for (; i < end; i++)
+		leave_alone(t, i);
+}
+
+static bool win_leaving(struct take *t, unsigned page, pc_ns now)
+{
+	page_word w = page_load(&t->unit->word[page]);
+
+	return wanted(t, page, w, now) &&
+	       page_swing(&t->unit->word[page], w, page_make(PAGE_LEAVING, 0));
+}
+
+/* Wins the wanted pages of [i, end) run by run and moves them. */
+static void take_pages(struct take *t, unsigned i, unsigned end, pc_ns now)
+{
+	while (i < end && !t->stop) {
+		unsigned run = i;
+
+		while (i < end && i - run < UFFD_MOVE_MAX / PC_PAGE && win_leaving(t, i, now))
+			i++;
+		if (i > run)
+			move_out(t, run, i);
+		else
+			i++;
+	}
+}
+
+/* [first, end) is registered: mapping by mapping. */
+static void take_run(struct take *t, unsigned first, unsigned end, pc_ns now)
+{
+	while (first < end && !t->stop) {
+		unsigned stop = end;
+		pc_addr vma_end;
+
+		if (!mapping_ok(addr_of(t, first), &vma_end)) {
+			COUNT(SHARD, take_invalid);
+			return;
+		}
+		if (vma_end < addr_of(t, end))
+			stop = (unsigned)((vma_end - t->unit->base) >> PC_PAGE_SHIFT);
+		take_pages(t, first, stop, now);
+		first = stop;
+	}
+}
+
+static bool may_take_now(const struct take *t)
+{
+	pc_addr start = addr_of(t, t->first), end = addr_of(t, t->end);
+
+	return !thread_being_made() && !thread_overflowed() && !exclude_hits(start, end) &&
+	       !thread_inside(t->unit->base, t->unit->base + PC_UNIT);
+}
+
+/*
+ * A child of a fork that we did not see must crash on these pages, not read zeros (hazard F5). Set
+ * after the first move has succeeded, so that no late event can leave it behind on a mapping that
+ * the table does not know.
+ */
+static void set_dontfork(struct unit *u, int advice)
+{
+	unsigned first = 0, end;
+
+	for (; map_next_run(u->registered, &first, &end); first = end) {
+		pc_addr start = u->base + (pc_addr)first * PC_PAGE;
+
+		sys_madvise(start, (end - first) * PC_PAGE, advice);
+	}
+	u->dontfork = advice == MADV_DONTFORK;
+}
+
+static void take_inside(struct take *t, pc_ns now)
+{
+	pc_addr chunk = staging_chunk_addr(t->chunk);
+	unsigned first = 0, end;
+
+	for (; map_next_run(t->runs, &first, &end); first = end)
+		if (register_run(t, first, end))
+			return;
+	if (look(t) <= 0)
+		return;
+	settle_discards(t);
+	if (uffd_register(&world.uffd, chunk, chunk + PC_UNIT))
+		return;
+	for (first = 0; map_next_run(t->runs, &first, &end); first = end)
+		take_run(t, first, end, now);
+	if (uffd_unregister(&world.uffd, chunk, chunk + PC_UNIT))
+		pc_fatal("staging cannot be unregistered", chunk, 0);
+	if (t->taken)
+		set_dontfork(t->unit, MADV_DONTFORK);
+}
+
+static void finish(struct take *t, pc_ns now, pc_ns wait)
+{
+	if (!t->taken) {
+		staging_free(t->chunk);
+		heat_empty(&t->unit->heat, now, world.cold_age);
+		return;
+	}
+	t->chunk->since = now;
+	t->chunk->wait = wait;
+	t->chunk->unit = t->unit->base;
+	store_release(&t->chunk->state, CHUNK_WAITING);
+	heat_begin(&t->unit->heat);
+	COUNT(SHARD, probe_trials);
+	ADD(SHARD, pages_cold_marked, t->taken);
+}
+
+unsigned take_unit(pc_addr start, pc_addr end, pc_ns now, pc_ns wait)
+{
+	struct take t = {.first = page_in_unit(start)};
+
+	t.end = (unsigned)((end - unit_floor(start)) >> PC_PAGE_SHIFT);
+	t.unit = range_ensure(start);
+	if (!t.unit || t.unit->staged || stats_get(PC_V_ranges_registered) >= world.max_runs)
+		return 0;
+	if (look(&t) <= 0 || !choose_runs(&t, now)) {
+		heat_empty(&t.unit->heat, now, world.cold_age);
+		return 0;
+	}
+	t.chunk = staging_open();
+	if (!t.chunk)
+		return 0;
+	gate_enter(&world.gate, GATE_WORK);
+	if (may_take_now(&t))
+		take_inside(&t, now);
+	gate_leave(&world.gate, GATE_WORK);
+	finish(&t, now, wait);
+	return t.taken;
+}
+
+/*
+ * A mapping that grew in place took MADV_DONTFORK along beyond what the table knows, so the whole
+ * mapping at the end of a run is freed of it.
+ */
+static void clear_dontfork(const struct unit *u, unsigned first, unsigned end)
+{
+	pc_addr start = u->base + (pc_addr)first * PC_PAGE;
+	pc_addr stop = u->base + (pc_addr)end * PC_PAGE;
+	struct vma v;
+
+	if (!vma_query(world.maps, stop - PC_PAGE, &v) && v.start < stop)
+		stop = PC_MAX(stop, v.end);
+	sys_madvise(start, stop - start, MADV_DOFORK);
+}
+
+static void release_run(struct unit *u, unsigned first, unsigned end)
+{
+	pc_addr start = u->base + (pc_addr)first * PC_PAGE;
+	pc_addr stop = u->base + (pc_addr)end * PC_PAGE;
+
+	if (u->dontfork)
+		clear_dontfork(u, first, end);
+	uffd_unregister(&world.uffd, start, stop);
+	unit_set_registered(u, first, end, false);
+	COUNT(SHARD, ranges_removed);
+}
+
+bool release_unit(struct unit *u)
+{
+	unsigned first = 0, end;
+	bool empty;
+
+	gate_enter(&world.gate, GATE_WORK);
+	empty = !load_relaxed(&u->away);
+	for (; empty && map_next_run(u->registered, &first, &end); first = end)
+		release_run(u, first, end);
+	if (empty)
+		u->dontfork = 0;
+	gate_leave(&world.gate, GATE_WORK);
+	return empty;
+}

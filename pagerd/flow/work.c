@@ -1,0 +1,353 @@
+#include "flow/work.h"
+
+#include "base/atomic.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/options.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "flow/discover.h"
+#include "flow/sample.h"
+#include "flow/take.h"
+#include "flow/world.h"
+#include "kernel/caps.h"
+#include "state/range.h"
+#include "state/staging.h"
+#include "state/store.h"
+
+#define SHARD           0u
+#define BUDGET_MAX      (100 * (int64_t)PC_MS)
+#define TICK_FORCED     (2 * PC_MS)
+#define TICK_MIN        (5 * PC_MS)
+#define TICK_MAX        (200 * PC_MS)
+#define TICK_IDLE       PC_SEC
+#define WALK_MIN        (50 * PC_MS)
+#define WALK_MAX        (2 * PC_SEC)
+#define WALK_FORCED     (10 * PC_MS)
+#define DRAIN_WAIT      (100 * 1000ull)
+
+void work_start(struct work *w, pc_ns now)
+{
+	pack_start(&w->packer);
+	policy_start(&w->policy);
+	w->cursor = 0;
+	w->walk_at = 0;
+	w->last_tick = now;
+	w->budget = BUDGET_MAX;
+	w->spent_at = sys_thread_cpu();
+	w->store_peak = 0;
+}
+
+static bool stopping(const struct work *w)
+{
+	return load_acquire(w->stop) != 0; /* pairs with the host's request */
+}
+
+/* ---- the budget ----------------------------------------------------------------------------- */
+
+static void earn(struct work *w, pc_ns now)
+{
+	w->budget += (int64_t)((now - w->last_tick) * options.max_cpu / 100);
+	w->budget = PC_MIN(w->budget, BUDGET_MAX);
+	w->last_tick = now;
+}
+
+/* True while there is something left to spend. */
+static bool solvent(struct work *w)
+{
+	pc_ns cpu = sys_thread_cpu();
+
+	w->budget -= (int64_t)(cpu - w->spent_at);
+	w->spent_at = cpu;
+	return w->budget > 0 && !stopping(w);
+}
+
+static pc_ns pay_off(const struct work *w)
+{
+	return w->budget < 0 ? (pc_ns)-w->budget * 100 / options.max_cpu : 0;
+}
+
+/* ---- trials --------------------------------------------------------------------------------- */
+
+static bool due(const struct unit *u, pc_ns now, const struct policy_plan *plan)
+{
+	if (world.everything)
+		return true;
+	/* Above the cap a back-off learnt at a longer age does not hold. */
+	if (plan->pressed && now - u->heat.warm_at >= plan->cold_age)
+		return true;
+	return heat_may_try(&u->heat, now, plan->cold_age, plan->sampled);
+}
+
+/* The parts of areas that lie in one unit, one after the other, from w->cursor on. */
+static bool next_part(struct work *w, struct pc_span *part)
+{
+	const struct span_set *areas = discover_areas();
+	uint32_t i = span_after(areas, w->cursor);
+	const struct pc_span *a;
+
+	if (i == areas->count)
+		return false;
+	a = &areas->span[i];
+	part->start = PC_MAX(a->start, w->cursor);
+	part->end = PC_MIN(a->end, unit_floor(part->start) + PC_UNIT);
+	w->cursor = part->end;
+	return true;
+}
+
+/* One pass over the areas at most; stops where the quota ends and goes on from there. */
+static unsigned run_trials(struct work *w, pc_ns now, const struct policy_plan *plan)
+{
+	unsigned quota = world.everything ? UINT32_MAX : plan->trials;
+	pc_addr first = w->cursor;
+	bool wrapped = false;
+	unsigned tried = 0;
+	struct pc_span part;
+
+	while (tried < quota && solvent(w)) {
+		struct unit *u;
+
+		if (!next_part(w, &part)) {
+			if (wrapped || !first)
+				break;
+			w->cursor = 0;
+			wrapped = true;
+			continue;
+		}
+		if (wrapped && part.start >= first)
+			break;
+		u = range_find(part.start);
+		if (u && due(u, now, plan) && take_unit(part.start, part.end, now, plan->wait))
+			tried++;
+	}
+	if (tried < quota)
+		w->cursor = 0;
+	return tried;
+}
+
+/* ---- quarantine ends ------------------------------------------------------------------------ */
+
+static bool ripe(const struct chunk *c, pc_ns now)
+{
+	uint32_t state = c->state;
+
+	if (state == CHUNK_PACKING)
+		return true;
+	/* A cold age shortened meanwhile counts at once. */
+	return state == CHUNK_WAITING && now - c->since >= PC_MIN(c->wait, world.cold_age);
+}
+
+/* Oldest first would be a sort; chunks are reused lowest first, so the order is near enough. */
+static unsigned pack_ripe(struct work *w, pc_ns now)
+{
+	unsigned waiting = 0;
+
+	for (uint32_t i = 0; i < staging_limit(); i++) {
+		struct chunk *c = staging_at(i);
+
+		if (c->state == CHUNK_FREE)
+			continue;
+		if (!load_relaxed(&c->live))
+			pack_return_chunk(&w->restorer, c);
+		else if (!ripe(c, now) || !solvent(w))
+			waiting++;
+		else if (!pack_chunk(&w->packer, &w->restorer, c, now))
+			waiting++;
+	}
+	return waiting;
+}
+
+/* ---- housekeeping --------------------------------------------------------------------------- */
+
+/* Units whose pages are all home become native memory again. */
+static void release_returned(void)
+{
+	uint64_t runs = 0;
+
+	for (uint32_t i = 0; i < range_limit(); i++) {
+		struct unit *u = range_at(i);
+		unsigned first = 0, end;
+
+		if (!u || !unit_any_registered(u))
+			continue;
+		if (!load_relaxed(&u->away)) {
+			release_unit(u);
+			continue;
+		}
+		for (; map_next_run(u->registered, &first, &end); first = end)
+			runs++;
+	}
+	SET(ranges_registered, runs);
+}
+
+void work_gauges(struct work *w)
+{
+	struct store_totals t = store_totals();
+
+	w->store_peak = PC_MAX(w->store_peak, t.mapped);
+	SET(store_bytes_live, t.live);
+	SET(store_bytes_used, t.used);
+	SET(store_bytes_mapped, t.mapped);
+	SET(store_bytes_peak, w->store_peak);
+	SET(store_logical_bytes, stats_get(PC_V_pages_stored) * PC_PAGE);
+	SET(metadata_bytes, range_resident_bytes() +
+				    store_table_bytes(t.mapped / STORE_SLAB * STORE_SLAB + STORE_SLAB));
+	SET(cold_age_now, world.cold_age);
+	SET(work_cpu, sys_thread_cpu());
+}
+
+static void walk_if_due(struct work *w, pc_ns now)
+{
+	pc_ns every = PC_MIN(PC_MAX(options.cold_age / 4, WALK_MIN), WALK_MAX);
+
+	if (now < w->walk_at)
+		return;
+	w->walk_at = now + (world.everything ? WALK_FORCED : every);
+	discover_walk(now);
+}
+
+static struct policy_plan decide(struct work *w, pc_ns now)
+{
+	struct policy_in in = {
+		.now = now,
+		.cold_age = options.cold_age,
+		.cap = stats_get(PC_V_soft_cap_bytes),
+		.resident = (uint64_t)PC_MAX(pressure_anon(&world.pressure), 0),
+		.trials = stats_get(PC_V_probe_trials),
+		.warm = stats_get(PC_V_probe_warm),
+		.evicted = stats_get(PC_V_pages_evicted),
+		.refaults = stats_get(PC_V_refaults),
+		.sampled = sample_by_damon(),
+	};
+	struct policy_plan plan = policy_decide(&w->policy, &in);
+
+	world.cold_age = plan.cold_age;
+	world.everything = !options.cold_age;
+	SET(bytes_resident, in.resident);
+	if (plan.braked)
+		COUNT(SHARD, refault_brakes);
+	if (plan.over)
+		COUNT(SHARD, soft_cap_warnings);
+	return plan;
+}
+
+static pc_ns rest(const struct work *w, unsigned waiting, unsigned tried)
+{
+	pc_ns tick = world.everything ? TICK_FORCED
+				      : PC_MIN(PC_MAX(world.cold_age / 8, TICK_MIN), TICK_MAX);
+
+	if (!waiting && !tried && !world.everything)
+		tick = PC_MIN(TICK_IDLE, PC_MAX(world.cold_age, TICK_MIN));
+	return PC_MAX(tick, pay_off(w));
+}
+
+pc_ns work_tick(struct work *w, pc_ns now)
+{
+	struct policy_plan plan;
+	unsigned waiting, tried = 0;
+
+	COUNT(SHARD, ticks);
+	earn(w, now);
+	plan = decide(w, now);
+	walk_if_due(w, now);
+	sample_tick(now, discover_areas());
+	waiting = pack_ripe(w, now);
+	if (discover_threads_ok())
+		tried = run_trials(w, now, &plan);
+	release_returned();
+	pack_compact();
+	work_gauges(w);
+	solvent(w);
+	return rest(w, waiting, tried);
+}
+
+/* ---- on request ----------------------------------------------------------------------------- */
+
+static void pack_all(struct work *w, pc_ns now)
+{
+	for (uint32_t i = 0; i < staging_limit() && !stopping(w); i++) {
+		struct chunk *c = staging_at(i);
+
+		if (c->state != CHUNK_FREE)
+			pack_chunk(&w->packer, &w->restorer, c, now);
+	}
+}
+
+uint64_t work_evict_all(struct work *w, pc_addr start, pc_addr end)
+{
+	uint64_t before = stats_get(PC_V_pages_evicted);
+	pc_addr cursor = w->cursor;
+	struct pc_span part;
+	pc_ns now = sys_monotonic();
+
+	discover_walk(now);
+	pack_all(w, now);
+	w->cursor = start;
+	while (discover_threads_ok() && !stopping(w) && next_part(w, &part) && part.start < end) {
+		part.end = PC_MIN(part.end, end);
+		if (take_unit(part.start, part.end, now, 0))
+			pack_all(w, now);
+	}
+	w->cursor = cursor;
+	work_gauges(w);
+	w->spent_at = sys_thread_cpu();
+	return stats_get(PC_V_pages_evicted) - before;
+}
+
+/* A remap may bring pages in while others go home: until it stays empty. */
+static void return_unit(struct work *w, struct unit *u)
+{
+	do
+		restore_range(&w->restorer, u->base, u->base + PC_UNIT);
+	while (unit_any_registered(u) && !release_unit(u));
+}
+
+static bool any_away(void)
+{
+	for (uint32_t i = 0; i < range_limit(); i++)
+		if (range_at(i) && load_relaxed(&range_at(i)->away))
+			return true;
+	return false;
+}
+
+static void return_chunks(struct work *w)
+{
+	uint32_t never = 0;
+
+	for (uint32_t i = 0; i < staging_limit(); i++)
+		while (staging_at(i)->state != CHUNK_FREE &&
+		       !pack_return_chunk(&w->restorer, staging_at(i)))
+			sys_futex_wait(&never, 0, DRAIN_WAIT);
+}
+
+void work_return(struct work *w, pc_addr start, pc_addr end)
+{
+	for (pc_addr at = unit_floor(start); at < end; at += PC_UNIT) {
+		struct unit *u = range_find(at);
+
+		if (u)
+			return_unit(w, u);
+	}
+	w->walk_at = 0;
+}
+
+void work_drain(struct work *w)
+{
+	do
+		for (uint32_t i = 0; i < range_limit(); i++)
+			if (range_at(i))
+				return_unit(w, range_at(i));
+	while (any_away());
+	return_chunks(w);
+	store_trim();
+	work_gauges(w);
+	COUNT(SHARD, drains);
+}
+
+void work_new_phase(struct work *w)
+{
+	for (uint32_t i = 0; i < range_limit(); i++)
+		if (range_at(i))
+			memset(&range_at(i)->heat, 0, sizeof(struct heat));
+	policy_start(&w->policy);
+}

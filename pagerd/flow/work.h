@@ -1,0 +1,49 @@
+/*
+ * work.h - one round of background work: discover, sample, decide, take, pack, release.
+ *
+ * DESIGN  Rounds are short and paced. A budget of CPU time flows in at MAX_CPU and is spent unit by
+ *         unit; when it is overdrawn the round ends and the next one starts once the debt is paid.
+ *         Nothing here reacts to the program directly: that is the pagers' job.
+ * THREADS the work thread.
+ */
+#ifndef PC_FLOW_WORK_H
+#define PC_FLOW_WORK_H
+
+#include "base/types.h"
+#include "flow/pack.h"
+#include "flow/policy.h"
+#include "flow/restore.h"
+
+struct work {
+	struct packer packer;
+	struct restorer restorer;
+	struct policy policy;
+	pc_addr cursor; /* where the next round of trials starts */
+	pc_ns walk_at;  /* next discovery, not before */
+	pc_ns last_tick;
+	int64_t budget; /* ns of CPU that may be spent */
+	pc_ns spent_at; /* CPU clock at the last settlement */
+	uint64_t store_peak;
+	const uint32_t *stop; /* not zero: end the round */
+};
+
+void work_start(struct work *w, pc_ns now);
+
+/* One round; returns how long to sleep. */
+pc_ns work_tick(struct work *w, pc_ns now);
+
+/* Everything that may leave leaves and is packed, whatever its age. Returns pages packed. */
+uint64_t work_evict_all(struct work *w, pc_addr start, pc_addr end);
+
+/* Everything comes back and nothing is registered any more. */
+void work_drain(struct work *w);
+
+/* [start, end) comes back and is unregistered. */
+void work_return(struct work *w, pc_addr start, pc_addr end);
+
+/* What has been learnt about age is forgotten. */
+void work_new_phase(struct work *w);
+
+void work_gauges(struct work *w);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * pagemap.h - which pages are there, by PAGEMAP_SCAN. Asks the page tables, touches nothing.
+ * THREADS the work thread.
+ */
+#ifndef PC_KERNEL_PAGEMAP_H
+#define PC_KERNEL_PAGEMAP_H
+
+#include "base/types.h"
+
+#define PAGEMAP_BATCH 64u
+
+struct pagemap {
+	int fd; /* /proc/self/pagemap */
+};
+
+int pagemap_open(struct pagemap *pm); /* 0 or -errno */
+
+/*
+ * Sets bit i of present[] for each page i of [start, end) that is in memory and private anonymous
+ * (not swapped out, not of a file); end - start <= PC_UNIT. Returns their number or -errno.
+ */
+int pagemap_present(const struct pagemap *pm, pc_addr start, pc_addr end,
+		    uint64_t present[PC_UNIT_PAGES / 64]);
+
+/* Number of present pages in [start, end), any length, or -errno. */
+int64_t pagemap_count(const struct pagemap *pm, pc_addr start, pc_addr end);
+
+#endif

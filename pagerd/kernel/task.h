@@ -1,0 +1,26 @@
+/*
+ * task.h - the threads of this process, as the kernel lists them.
+ * THREADS the work thread; task_cpu() any pager thread.
+ */
+#ifndef PC_KERNEL_TASK_H
+#define PC_KERNEL_TASK_H
+
+#include "base/types.h"
+
+typedef bool task_fn(int tid, void *arg); /* false ends */
+
+int task_each(task_fn *fn, void *arg); /* 0 or -errno */
+bool task_alive(int tid);
+
+/*
+ * Address of the thread's robust list head, which glibc keeps in the thread control block: 0 if it
+ * has none, -errno as a negative number if it cannot be asked.
+ */
+int64_t task_robust_list(int tid);
+
+/* A thread that the kernel made for itself (io_uring workers): it has no memory of its own. */
+bool task_is_kernel_made(int tid);
+
+int task_cpu(int tid); /* CPU it last ran on, or -errno */
+
+#endif

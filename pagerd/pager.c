@@ -1,0 +1,747 @@
+#include "pager.h"
+
+#include "base/atomic.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/options.h"
+#include "base/pool.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "crew.h"
+#include "flow/discover.h"
+#include "flow/exclude.h"
+#include "flow/fault.h"
+#include "flow/sample.h"
+#include "flow/work.h"
+#include "flow/world.h"
+#include "kernel/anchor.h"
+#include "kernel/caps.h"
+#include "segment.h"
+#include "state/codec.h"
+#include "state/range.h"
+#include "state/thread.h"
+#include "tables.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/prctl.h>
+#include <signal.h>
+#include <time.h>
+
+#define PAGERS_MAX       64u
+#define LOOK_FIRST       (100 * PC_MS) /* how soon after its start a process is looked at */
+#define LOOK_EVERY       PC_SEC
+#define LOOK_SMALL       (64ull << 10) /* MIN_RSS up to here: look without delay */
+#define MAP_SHARE        4u            /* of vm.max_map_count that may be registered runs */
+#define CPU_WORDS        16u
+#define PROGRAM_BYTES    32u
+#define CLOSE_UNSHARE    2u
+
+struct world world;
+
+/* What a thread of the program asks of the work thread. One at a time, under host.lock. */
+enum request { REQUEST_NONE, REQUEST_RETURN, REQUEST_WILLNEED, REQUEST_COLD, REQUEST_PHASE };
+
+static struct {
+	struct lock lock; /* all of this, and every host call */
+	uint64_t saved_mask; /* of the thread that holds it */
+	int pid;             /* whose pager this is: a vfork child shares our memory, not our pager */
+	bool started;
+	bool quit;
+	unsigned pauses;
+	bool forking; /* between before and parent or child, with lock held */
+	bool fork_paused;
+	char program[PROGRAM_BYTES];
+} host;
+
+static struct {
+	uint32_t stop;   /* futex words follow */
+	uint32_t wake;
+	uint32_t request; /* enum request */
+	uint32_t reason;  /* enum pc_inert, to be shown after a stop */
+	pc_addr start, end;
+	uint32_t drained; /* asked to stay inert by the mailbox */
+	uint32_t active;
+	struct crew_member work_member;
+	struct crew_member pager_member[PAGERS_MAX];
+	struct fault_thread pager[PAGERS_MAX];
+	unsigned pagers;
+	struct anchor anchor;
+	struct work work;
+	bool probed;
+	bool opened; /* world is open */
+} crew;
+
+/* ---- showing -------------------------------------------------------------------------------- */
+
+static void show(enum pc_run_state state, enum pc_inert reason)
+{
+	struct pc_segment *s = stats_segment();
+
+	store_relaxed(&s->inert_reason, reason);
+	store_release(&s->run_state, state); /* pairs with readers of the segment */
+}
+
+/* ---- the work thread: opening and closing the world ----------------------------------------- */
+
+/* A pager has no standard error; it borrows the program's for the length of a line. */
+static int borrow_stderr(bool *close_it)
+{
+	long self = SYS2(__NR_pidfd_open, sys_getpid(), 0);
+	long fd;
+
+	if (self < 0)
+		return -1;
+	fd = SYS3(__NR_pidfd_getfd, self, 2, 0);
+	sys_close((int)self);
+	*close_it = true;
+	return (int)fd;
+}
+
+/* Descriptors 0 to 2 are taken, so that nothing of ours can be mistaken for them. */
+static int own_descriptors(void)
+{
+	long err = SYS3(__NR_close_range, 0, ~0u, CLOSE_UNSHARE);
+
+	if (err)
+		return (int)err;
+	for (int i = 0; i < 3; i++)
+		sys_open("/dev/null", O_RDWR | O_CLOEXEC);
+	return 0;
+}
+
+static enum pc_inert unfit(void)
+{
+	struct process_facts f;
+
+	if (pressure_facts(&world.pressure, &f))
+		return PC_INERT_MISSING_CAP;
+	if (f.tracer_pid)
+		return PC_INERT_TRACED;
+	if (f.seccomp)
+		return PC_INERT_SECCOMP;
+	return PC_INERT_NONE;
+}
+
+static bool capable(void)
+{
+	struct pc_segment *s = stats_segment();
+
+	if (!crew.probed)
+		caps_probe_all();
+	crew.probed = true;
+	for (unsigned i = 0; i < PC_CAP_COUNT; i++)
+		s->cap[i] = caps.state[i];
+	return caps_missing(options.evict == EVICT_MADVISE) < 0;
+}
+
+static void open_knobs(void)
+{
+	int64_t maps = pressure_max_map_count();
+
+	world.cold_age = options.cold_age;
+	world.keep_below = codec_keep_below((unsigned)options.min_savings);
+	world.max_runs = (uint32_t)(PC_MAX(maps, 1024) / MAP_SHARE);
+	world.everything = !options.cold_age;
+	SET(soft_cap_bytes, options_resolve_cap(&options, pressure_limit()));
+}
+
+static int open_files(void)
+{
+	world.maps = (int)sys_open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC);
+	world.smaps = (int)sys_open("/proc/thread-self/smaps", O_RDONLY | O_CLOEXEC);
+	if (world.maps < 0)
+		return world.maps;
+	if (world.smaps < 0)
+		return world.smaps;
+	return pagemap_open(&world.pagemap);
+}
+
+static unsigned list_cpus(unsigned *cpu, unsigned max)
+{
+	uint64_t mask[CPU_WORDS] = {1};
+	unsigned n = 0;
+
+	SYS3(__NR_sched_getaffinity, 0, sizeof(mask), mask);
+	for (unsigned i = 0; i < CPU_WORDS * 64 && n < max; i++)
+		if (mask[i / 64] >> (i % 64) & 1)
+			cpu[n++] = i;
+	return n;
+}
+
+static void pin(unsigned cpu)
+{
+	uint64_t mask[CPU_WORDS] = {0};
+
+	mask[cpu / 64] = 1ull << (cpu % 64);
+	/* Refused where the CPU has gone or a cpuset forbids it: unpinned then, slower, right. */
+	SYS3(__NR_sched_setaffinity, 0, sizeof(mask), mask);
+}
+
+static int pager_main(void *arg)
+{
+	struct fault_thread *t = arg;
+
+	SYS2(__NR_prctl, PR_SET_NAME, PC_THREAD_NAME);
+	pin(t->cpu);
+	return fault_loop(t);
+}
+
+static int ready_pager(unsigned i, unsigned cpu)
+{
+	struct fault_thread *t = &crew.pager[i];
+	uint8_t *page = t->restorer.page;
+
+	if (!page)
+		page = pool_map(AROUND_MAX * PC_PAGE, "restore");
+	if (!page)
+		return -ENOMEM;
+	memset(t, 0, sizeof(*t));
+	t->index = i;
+	t->cpu = cpu;
+	t->restorer = (struct restorer){GATE_PAGER0 + i, 1 + i % (PC_SHARDS - 1), page};
+	t->nudge = (int)SYS2(__NR_eventfd2, 0, O_CLOEXEC | O_NONBLOCK);
+	return t->nudge < 0 ? t->nudge : 0;
+}
+
+static int start_pagers(void)
+{
+	unsigned cpu[PAGERS_MAX], cpus = list_cpus(cpu, PAGERS_MAX);
+	unsigned count = options.pager_threads ? (unsigned)options.pager_threads : cpus;
+	int err = 0;
+
+	gate_reset(&world.gate, GATE_PAGER0 + count);
+	for (unsigned i = 0; i < count && !err; i++)
+		err = ready_pager(i, cpu[i % cpus]);
+	if (err)
+		return err;
+	fault_set(crew.pager, count);
+	for (crew.pagers = 0; crew.pagers < count && !err; crew.pagers += !err) {
+		err = crew_start(&crew.pager_member[crew.pagers], "pager", pager_main,
+				 &crew.pager[crew.pagers]);
+		if (!err)
+			discover_own_thread(crew.pager_member[crew.pagers].tid);
+	}
+	SET(pagers_waiting, crew.pagers);
+	return crew.pagers ? 0 : err;
+}
+
+static void stop_pagers(void)
+{
+	for (unsigned i = 0; i < crew.pagers; i++)
+		fault_stop(&crew.pager[i]);
+	for (unsigned i = 0; i < crew.pagers; i++) {
+		crew_join(&crew.pager_member[i]);
+		sys_close(crew.pager[i].nudge);
+	}
+	crew.pagers = 0;
+}
+
+/* The anchor goes first: with it gone, closing releases the userfaultfd and whoever waits on it. */
+static void close_world(void)
+{
+	anchor_drop(&crew.anchor);
+	uffd_close(&world.uffd);
+	sys_close(world.maps);
+	sys_close(world.smaps);
+	sys_close(world.pagemap.fd);
+	crew.opened = false;
+}
+
+static int open_world(void)
+{
+	int err = tables_start(pressure_limit());
+
+	if (!err)
+		err = discover_start();
+	if (!err)
+		err = uffd_open(&world.uffd);
+	if (err)
+		return err;
+	crew.opened = true;
+	err = anchor_hold(&crew.anchor, world.uffd.fd);
+	if (!err)
+		err = open_files();
+	discover_forget();
+	discover_own_thread((int)sys_gettid());
+	open_knobs();
+	if (!err)
+		err = start_pagers();
+	if (err) {
+		stop_pagers();
+		close_world();
+	}
+	return err;
+}
+
+static bool ready_work(void)
+{
+	if (!crew.work.restorer.page)
+		crew.work.restorer.page = pool_map(AROUND_MAX * PC_PAGE, "work");
+	crew.work.restorer.slot = GATE_WORK;
+	crew.work.restorer.shard = 0;
+	crew.work.stop = &crew.stop;
+	work_start(&crew.work, sys_monotonic());
+	return crew.work.restorer.page != NULL;
+}
+
+static void activate(void)
+{
+	enum pc_inert reason = unfit();
+	int err;
+
+	if (reason == PC_INERT_NONE && !capable())
+		reason = PC_INERT_MISSING_CAP;
+	if (reason == PC_INERT_NONE) {
+		clock_settle();
+		err = ready_work() ? open_world() : -ENOMEM;
+		if (err)
+			log_line(LOG_INFO, "cannot start", "errno", (uint64_t)-err, NULL, 0);
+		if (err)
+			reason = PC_INERT_MISSING_CAP;
+	}
+	if (reason != PC_INERT_NONE) {
+		log_line(LOG_INFO, "left alone", "reason", reason, NULL, 0);
+		show(PC_STATE_INERT, reason);
+		return;
+	}
+	sample_start((int)sys_getpid());
+	store_release(&crew.active, 1); /* pairs with host calls */
+	show(PC_STATE_ACTIVE, PC_INERT_NONE);
+}
+
+static void deactivate(enum pc_run_state then, enum pc_inert reason)
+{
+	show(PC_STATE_DRAINING, reason);
+	sample_stop();
+	work_drain(&crew.work);
+	store_release(&crew.active, 0); /* pairs with host calls */
+	stop_pagers();
+	close_world();
+	show(then, reason);
+}
+
+/* ---- the work thread: requests -------------------------------------------------------------- */
+
+static uint64_t evict_everything(pc_addr start, pc_addr end)
+{
+	return work_evict_all(&crew.work, start, end);
+}
+
+static int command(struct pc_mailbox *m)
+{
+	switch (m->command) {
+	case PC_CMD_RESTORE:
+		m->done = stats_get(PC_V_pages_stored);
+		if (crew.active)
+			deactivate(PC_STATE_INERT, PC_INERT_DRAINED);
+		crew.drained = 1;
+		return 0;
+	case PC_CMD_RESUME:
+	case PC_CMD_EVICT:
+		crew.drained = 0;
+		if (!crew.active)
+			activate();
+		if (!crew.active)
+			return -EPERM;
+		m->done = m->command == PC_CMD_EVICT ? evict_everything(0, PC_ADDR_MAX) : 0;
+		return 0;
+	case PC_CMD_SET:
+		if (m->arg[0] >= PC_OPT_COUNT)
+			return -ENOENT;
+		return options_set(&options, (enum pc_option_id)m->arg[0], m->arg[1]);
+	}
+	return m->command == PC_CMD_NONE ? 0 : -EINVAL;
+}
+
+static void note_options(void)
+{
+	struct pc_segment *s = stats_segment();
+
+	for (unsigned i = 0; i < PC_OPT_COUNT; i++)
+		s->option[i] = options_word(&options, (enum pc_option_id)i);
+	log_set_level((enum log_level)options.log);
+	if (crew.opened)
+		open_knobs();
+}
+
+static void serve_mailbox(void)
+{
+	struct pc_mailbox *m = &stats_segment()->mailbox;
+	uint32_t asked = load_acquire(&m->request); /* pairs with the tool's */
+
+	if (asked == load_relaxed(&m->answered))
+		return;
+	m->result = command(m);
+	if (m->command == PC_CMD_SET && !m->result)
+		note_options();
+	m->command = PC_CMD_NONE;
+	store_release(&m->answered, asked); /* pairs with the tool's wait */
+	sys_futex_wake_shared(&m->answered, 1);
+}
+
+static void serve_host(void)
+{
+	switch (load_acquire(&crew.request)) { /* pairs with ask() */
+	case REQUEST_NONE:
+		return;
+	case REQUEST_RETURN:
+	case REQUEST_WILLNEED:
+		if (crew.active)
+			work_return(&crew.work, crew.start, crew.end);
+		break;
+	case REQUEST_COLD:
+		if (crew.active)
+			evict_everything(crew.start, crew.end);
+		break;
+	case REQUEST_PHASE:
+		if (crew.active)
+			work_new_phase(&crew.work);
+		break;
+	}
+	store_release(&crew.request, REQUEST_NONE); /* pairs with ask() */
+	sys_futex_wake(&crew.request, 1);
+}
+
+/* Sleeps until the host or a tool asks for something, or the time has come. */
+static void sleep_until_asked(pc_ns how_long)
+{
+	struct pc_mailbox *m = &stats_segment()->mailbox;
+	uint32_t wake = load_acquire(&crew.wake); /* pairs with poke() */
+	uint32_t asked = load_acquire(&m->request);
+	pc_ns until = sys_monotonic() + how_long;
+	struct timespec t = {(time_t)(until / PC_SEC), (long)(until % PC_SEC)};
+	struct futex_waitv w[2] = {
+		{wake, (uint64_t)&crew.wake, FUTEX_32 | FUTEX_PRIVATE_FLAG, 0},
+		{asked, (uint64_t)&m->request, FUTEX_32, 0},
+	};
+
+	if (load_acquire(&crew.stop) || load_acquire(&crew.request) ||
+	    asked != load_relaxed(&m->answered))
+		return;
+	if (SYS6(__NR_futex_waitv, w, 2, 0, &t, CLOCK_MONOTONIC, 0) == -ENOSYS)
+		sys_futex_wait(&crew.wake, wake, how_long);
+}
+
+/* ---- the work thread: its life -------------------------------------------------------------- */
+
+/* Small processes are not worth a userfaultfd. */
+static pc_ns look(pc_ns waited)
+{
+	int64_t anon = pressure_anon(&world.pressure);
+
+	SET(bytes_resident, (uint64_t)PC_MAX(anon, 0));
+	if (anon >= (int64_t)options.min_rss && lock_try(&host.lock)) {
+		/* Not while a fork is under way: its parent handler finds us as it left us. */
+		if (!load_acquire(&crew.stop))
+			activate();
+		lock_release(&host.lock);
+	}
+	return PC_MIN(waited * 2, LOOK_EVERY);
+}
+
+static pc_ns round_of_work(pc_ns wait)
+{
+	serve_mailbox();
+	serve_host();
+	if (crew.active)
+		return work_tick(&crew.work, sys_monotonic());
+	if (stats_segment()->run_state == PC_STATE_WAITING)
+		return look(wait);
+	return LOOK_EVERY;
+}
+
+static int work_main(void *arg)
+{
+	pc_ns wait = options.min_rss <= LOOK_SMALL ? PC_MS : LOOK_FIRST;
+
+	(void)arg;
+	SYS2(__NR_prctl, PR_SET_NAME, PC_THREAD_NAME);
+	clock_start();
+	if (own_descriptors() || segment_publish() || pressure_open(&world.pressure)) {
+		show(PC_STATE_INERT, PC_INERT_MISSING_CAP);
+		return 0;
+	}
+	show(crew.drained ? PC_STATE_INERT : PC_STATE_WAITING,
+	     crew.drained ? PC_INERT_DRAINED : PC_INERT_SMALL);
+	sleep_until_asked(wait);
+	while (!load_acquire(&crew.stop)) { /* pairs with stop_all */
+		wait = round_of_work(PC_MAX(wait, LOOK_FIRST));
+		sleep_until_asked(wait);
+	}
+	if (crew.active)
+		deactivate(PC_STATE_INERT, (enum pc_inert)crew.reason);
+	serve_host();
+	return 0;
+}
+
+/* ---- host calls ----------------------------------------------------------------------------- */
+
+static uint64_t block_signals(void)
+{
+	uint64_t all = ~0ull, old = 0;
+
+	SYS4(__NR_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(all));
+	return old;
+}
+
+static void unblock_signals(uint64_t old)
+{
+	SYS4(__NR_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof(old));
+}
+
+/* False for a process that shares or copies our memory without being who started the pager. */
+static bool enter_host(void)
+{
+	uint64_t old;
+
+	if (!host.started || sys_getpid() != host.pid)
+		return false;
+	old = block_signals();
+	lock_take(&host.lock);
+	host.saved_mask = old;
+	return true;
+}
+
+static void leave_host(void)
+{
+	uint64_t old = host.saved_mask;
+
+	lock_release(&host.lock);
+	unblock_signals(old);
+}
+
+static void poke(void)
+{
+	add_acq_rel(&crew.wake, 1); /* pairs with sleep_until_asked */
+	sys_futex_wake(&crew.wake, 1);
+}
+
+static bool work_alive(void)
+{
+	return load_acquire(&crew.work_member.tid_word) != 0;
+}
+
+/* Posts a request and, if `wait`, stays until it has been carried out. host.lock is held. */
+static void ask(enum request what, pc_addr start, pc_addr end, bool wait)
+{
+	if (!work_alive() || load_relaxed(&crew.request))
+		return;
+	crew.start = start;
+	crew.end = end;
+	store_release(&crew.request, what); /* pairs with serve_host */
+	poke();
+	while (wait && load_acquire(&crew.request) && work_alive())
+		sys_futex_wait(&crew.request, what, 10 * PC_MS);
+}
+
+static int start_work(void)
+{
+	store_relaxed(&crew.stop, 0);
+	return crew_start(&crew.work_member, "work", work_main, NULL);
+}
+
+static void stop_work(enum pc_inert reason)
+{
+	crew.reason = reason;
+	store_release(&crew.stop, 1); /* pairs with work_main */
+	poke();
+	crew_join(&crew.work_member);
+	show(PC_STATE_INERT, reason);
+}
+
+static void copy_program(const char *program)
+{
+	size_t n = PC_MIN(strlen(program), PROGRAM_BYTES - 1);
+
+	memcpy(host.program, program, n);
+	host.program[n] = 0;
+}
+
+int pager_start(const char *program)
+{
+	uint64_t old = block_signals();
+	int err;
+
+	copy_program(program);
+	log_set_level((enum log_level)options.log);
+	log_set_borrow(borrow_stderr);
+	err = segment_start(host.program);
+	if (!err)
+		err = start_work();
+	host.pid = (int)sys_getpid();
+	host.started = !err;
+	if (err)
+		show(PC_STATE_INERT, PC_INERT_NO_THREAD);
+	unblock_signals(old);
+	return err;
+}
+
+void pager_refuse(enum pc_inert reason)
+{
+	show(PC_STATE_INERT, reason);
+}
+
+static void pause_inside(enum pc_inert reason)
+{
+	if (host.pauses++ == 0 && !host.quit)
+		stop_work(reason);
+}
+
+static void continue_inside(void)
+{
+	PC_ASSERT(host.pauses > 0);
+	if (--host.pauses == 0 && !host.quit && start_work())
+		show(PC_STATE_INERT, PC_INERT_NO_THREAD);
+}
+
+void pager_pause(enum pc_inert reason)
+{
+	if (!enter_host())
+		return;
+	pause_inside(reason);
+	leave_host();
+}
+
+void pager_continue(void)
+{
+	if (!enter_host())
+		return;
+	continue_inside();
+	leave_host();
+}
+
+void pager_quit(enum pc_inert reason)
+{
+	if (!enter_host())
+		return;
+	if (!host.quit && !host.pauses)
+		stop_work(reason);
+	host.quit = true;
+	show(PC_STATE_INERT, reason);
+	leave_host();
+}
+
+/*
+ * host.lock is held from before to parent or child, with signals blocked. A work thread that only
+ * watches may stay: it takes no step without the lock.
+ */
+void pager_fork_before(void)
+{
+	if (!enter_host())
+		return;
+	host.forking = true;
+	host.fork_paused = load_acquire(&crew.active);
+	if (host.fork_paused)
+		pause_inside(PC_INERT_FORKING);
+}
+
+void pager_fork_parent(void)
+{
+	if (!host.forking)
+		return;
+	host.forking = false;
+	COUNT(0, forks);
+	if (host.fork_paused)
+		continue_inside();
+	leave_host();
+}
+
+/* No thread but this one lived on, and nothing was away: all is set back to its beginning. */
+static void reset_in_child(void)
+{
+	host.forking = false;
+	host.pauses = 0;
+	host.pid = (int)sys_getpid();
+	lock_reset(&host.lock);
+	crew_forget(&crew.work_member);
+	for (unsigned i = 0; i < PAGERS_MAX; i++)
+		crew_forget(&crew.pager_member[i]);
+	crew.request = REQUEST_NONE;
+	crew.active = 0;
+	crew.opened = false;
+	/* The mapping was MADV_DONTFORK: there is none here. */
+	crew.anchor = (struct anchor){NULL, 0};
+	thread_reset();
+	exclude_reset();
+}
+
+/* A child whose fork was not prepared (a raw one's own child) is left alone for good. */
+void pager_fork_child(void)
+{
+	uint64_t old = host.saved_mask;
+
+	if (!host.forking)
+		return;
+	reset_in_child();
+	if (segment_start(host.program) || host.quit || start_work())
+		show(PC_STATE_INERT, host.quit ? (enum pc_inert)crew.reason : PC_INERT_NO_THREAD);
+	unblock_signals(old);
+}
+
+void pager_exclude(pc_addr start, pc_addr end)
+{
+	bool full;
+
+	if (!enter_host())
+		return;
+	full = !exclude_add(start, end);
+	ask(REQUEST_RETURN, page_floor(start), page_ceil(end), true);
+	leave_host();
+	/* What cannot be remembered cannot be kept out: the whole process is left alone. */
+	if (full)
+		pager_quit(PC_INERT_EXCLUDED);
+}
+
+void pager_include(pc_addr start, pc_addr end)
+{
+	if (!enter_host())
+		return;
+	exclude_remove(start, end);
+	leave_host();
+}
+
+void pager_thread_creating(void)
+{
+	thread_creating(1);
+}
+
+void pager_thread_unborn(void)
+{
+	thread_creating(-1);
+}
+
+void pager_thread_born(int tid, pc_addr thread_pointer, pc_addr stack)
+{
+	uint64_t old = block_signals();
+
+	thread_add(tid, thread_pointer, stack);
+	thread_creating(-1);
+	unblock_signals(old);
+}
+
+int pager_hint(enum pager_hint hint, pc_addr start, pc_addr end)
+{
+	static const enum request what[] = {REQUEST_WILLNEED, REQUEST_COLD, REQUEST_PHASE};
+
+	if (hint != PAGER_PHASE && page_ceil(start) >= page_floor(end))
+		return -EINVAL;
+	if (!pager_active() || !enter_host())
+		return -EAGAIN;
+	ask(what[hint], page_ceil(start), page_floor(end), false);
+	leave_host();
+	return 0;
+}
+
+int pager_active(void)
+{
+	return (int)load_acquire(&crew.active); /* pairs with activate */
+}
+
+bool pager_owns(pc_addr start, pc_addr end)
+{
+	return pool_owns(start, end);
+}

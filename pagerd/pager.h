@@ -1,0 +1,98 @@
+/*
+ * pager.h - the pager as its host sees it. Everything the shim may call, and nothing else.
+ *
+ * WHO CALLS  Threads of the program, from hooks and constructors. Each call here blocks all signals
+ *   of the calling thread for its length (pager_fork_before .. pager_fork_parent/child: until the
+ *   second), so that a handler that forks or calls a hook cannot meet a half-done one. None touches
+ *   errno. None may be called from a pager thread.
+ *
+ * THREADS OF THE PAGER
+ *   work     one; named PC_THREAD_NAME. Sleeps until the process has MIN_RSS of anonymous memory,
+ *            then opens the userfaultfd and starts the pagers. Discovers, samples, decides, evicts,
+ *            compacts, answers the mailbox.
+ *   pagers   one for each CPU; wait for faults, or are parked. They alone read the userfaultfd.
+ *
+ *   All are raw clones with a thread pointer of their own, all signals blocked, and a descriptor
+ *   table that is theirs alone (hazard D1).
+ *
+ * RUN STATE
+ *
+ *   STARTING -> WAITING -> ACTIVE -> DRAINING -> INERT
+ *                  ^                     |          |
+ *                  +---------------------+----------+   pager_continue(), PC_CMD_RESUME
+ */
+#ifndef PC_PAGER_H
+#define PC_PAGER_H
+
+#include "base/types.h"
+
+enum pc_inert {
+#define PC_INERT(id, text) PC_INERT_##id,
+#include "predicomp/inert.def"
+#undef PC_INERT
+	PC_INERT_COUNT
+};
+
+/*
+ * Starts the work thread; `options` (base/options.h) has been filled. `program` is kept by value.
+ * 0, or -errno: the process is then left alone. Takes a few dozen microseconds: all else happens
+ * on the work thread.
+ */
+int pager_start(const char *program);
+
+/*
+ * Records that this process is left alone for `reason` without starting anything: what
+ * predicomp_enabled() and reports will say.
+ */
+void pager_refuse(enum pc_inert reason);
+
+/*
+ * Restores everything, unregisters everything, ends every pager thread. When it returns the process
+ * is as if the library were not loaded. Calls nest; each needs its pager_continue(). Used around
+ * calls that a second thread must not see: identity, namespaces.
+ */
+void pager_pause(enum pc_inert reason);
+void pager_continue(void);
+
+/* The same, for good: there is no way back. */
+void pager_quit(enum pc_inert reason);
+
+/*
+ * Fork. before: everything is restored and quiet when it returns. parent: goes on as before. child:
+ * starts afresh (a segment, a userfaultfd and threads of its own). Registered so that `before` runs
+ * last of all prepare handlers and `child` first of all child handlers.
+ */
+void pager_fork_before(void);
+void pager_fork_parent(void);
+void pager_fork_child(void);
+
+/*
+ * [start, end) comes back and is never managed again: when this returns every page of it is
+ * resident and unregistered. For mlock, MADV_DONTFORK, MADV_WIPEONFORK, guard pages,
+ * shmat(SHM_REMAP), robust mutexes, predicomp_leave(). Cheap when nothing there is managed.
+ */
+void pager_exclude(pc_addr start, pc_addr end);
+
+/* What pager_exclude() did, undone: [start, end) is ordinary memory again (munlock, MADV_DOFORK). */
+void pager_include(pc_addr start, pc_addr end);
+
+/*
+ * Thread births. Between thread_creating() and thread_born() nothing is taken from any memory, so
+ * that a stack and thread control block that the pager has not seen cannot leave. thread_born() is
+ * called by the new thread itself, first of all; thread_unborn() by the creator if there will be
+ * none. `thread_pointer` and `stack` lie in the mapping that is excluded until the thread is gone.
+ */
+void pager_thread_creating(void);
+void pager_thread_unborn(void);
+void pager_thread_born(int tid, pc_addr thread_pointer, pc_addr stack);
+
+enum pager_hint { PAGER_WILLNEED, PAGER_COLD, PAGER_PHASE };
+int pager_hint(enum pager_hint hint, pc_addr start, pc_addr end); /* 0, -EAGAIN, -EINVAL */
+
+/* 1 while memory is managed. */
+int pager_active(void);
+
+/* True if any byte of the range belongs to the pager itself (its stacks, store, tables). */
+bool pager_owns(pc_addr start, pc_addr end);
+
+#endif

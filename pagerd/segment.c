@@ -1,0 +1,84 @@
+#include "segment.h"
+
+#include "base/options.h"
+#include "base/pool.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "kernel/caps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#ifndef MFD_CLOEXEC
+#define MFD_CLOEXEC 1u
+#endif
+
+static void *segment;
+
+static int map_over(int flags, int fd)
+{
+	long at = sys_mmap(segment, page_ceil(stats_segment_bytes()), PROT_READ | PROT_WRITE,
+			   flags | MAP_FIXED, fd, 0);
+
+	return at < 0 ? (int)at : 0;
+}
+
+static void describe(void)
+{
+	struct pc_segment *s = stats_segment();
+
+	s->option_count = PC_OPT_COUNT;
+	for (unsigned i = 0; i < PC_OPT_COUNT; i++)
+		s->option[i] = options_word(&options, (enum pc_option_id)i);
+	s->cap_count = PC_CAP_COUNT;
+	for (unsigned i = 0; i < PC_CAP_COUNT; i++)
+		s->cap[i] = caps.state[i];
+}
+
+int segment_start(const char *program)
+{
+	int err = 0;
+
+	if (!segment)
+		segment = pool_map(stats_segment_bytes(), "segment");
+	else
+		err = map_over(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	if (!segment)
+		return -ENOMEM;
+	if (err)
+		return err;
+	stats_start(segment, (int)sys_getpid(), program, sys_monotonic());
+	describe();
+	return 0;
+}
+
+static long write_all(int fd, const char *bytes, size_t n)
+{
+	while (n) {
+		long wrote = sys_write(fd, bytes, n);
+
+		if (wrote <= 0)
+			return wrote ? wrote : -EIO;
+		bytes += wrote;
+		n -= (size_t)wrote;
+	}
+	return 0;
+}
+
+int segment_publish(void)
+{
+	long fd = SYS2(__NR_memfd_create, PC_SEGMENT_NAME, MFD_CLOEXEC);
+	long err;
+
+	if (fd < 0)
+		return (int)fd;
+	err = SYS2(__NR_fchmod, fd, 0600);
+	if (!err)
+		err = write_all((int)fd, segment, page_ceil(stats_segment_bytes()));
+	if (!err)
+		err = map_over(MAP_SHARED, (int)fd);
+	if (err)
+		sys_close((int)fd);
+	return (int)err;
+}

@@ -1,0 +1,237 @@
+#include "state/range.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+#define LEAF_BITS    13u
+#define LEAF_ENTRIES (1u << LEAF_BITS)
+#define TOP_ENTRIES  (1u << (PC_ADDR_BITS - PC_UNIT_SHIFT - LEAF_BITS))
+#define MAX_LEAVES   512u /* 16 GiB of address space each */
+
+struct leaf {
+	uint32_t unit[LEAF_ENTRIES]; /* number + 1, 0 none */
+};
+
+static struct {
+	uint32_t *top; /* leaf + 1, 0 none */
+	struct leaf *leaf;
+	struct unit *unit;
+	page_word *word;
+	uint32_t leaves;
+	uint32_t limit; /* numbers handed out so far */
+	uint32_t max_units;
+	uint32_t free;  /* number + 1 of the first freed unit; linked through `seen` */
+	uint32_t in_use;
+} table;
+
+static size_t part(size_t *offset, size_t bytes)
+{
+	size_t at = *offset;
+
+	*offset += page_ceil(bytes);
+	return at;
+}
+
+size_t range_table_bytes(uint32_t max_units)
+{
+	size_t n = 0;
+
+	part(&n, TOP_ENTRIES * sizeof(uint32_t));
+	part(&n, MAX_LEAVES * sizeof(struct leaf));
+	part(&n, (size_t)max_units * sizeof(struct unit));
+	part(&n, (size_t)max_units * PC_UNIT_PAGES * sizeof(page_word));
+	return n;
+}
+
+void range_start(void *memory, uint32_t max_units)
+{
+	char *m = memory;
+	size_t n = 0;
+
+	memset(&table, 0, sizeof(table));
+	table.top = (void *)(m + part(&n, TOP_ENTRIES * sizeof(uint32_t)));
+	table.leaf = (void *)(m + part(&n, MAX_LEAVES * sizeof(struct leaf)));
+	table.unit = (void *)(m + part(&n, (size_t)max_units * sizeof(struct unit)));
+	table.word = (void *)(m + part(&n, (size_t)max_units * PC_UNIT_PAGES * sizeof(page_word)));
+	table.max_units = max_units;
+}
+
+size_t range_resident_bytes(void)
+{
+	return page_ceil(table.limit * sizeof(struct unit)) +
+	       (size_t)table.in_use * PC_UNIT_PAGES * sizeof(page_word) +
+	       table.leaves * PC_PAGE + PC_PAGE;
+}
+
+static uint32_t *top_of(pc_addr addr)
+{
+	return &table.top[addr >> (PC_UNIT_SHIFT + LEAF_BITS)];
+}
+
+static uint32_t *entry_of(uint32_t leaf, pc_addr addr)
+{
+	return &table.leaf[leaf - 1].unit[addr >> PC_UNIT_SHIFT & (LEAF_ENTRIES - 1)];
+}
+
+struct unit *range_find(pc_addr addr)
+{
+	uint32_t leaf, number;
+
+	if (addr >= PC_ADDR_MAX)
+		return NULL;
+	leaf = load_acquire(top_of(addr)); /* pairs with leaf_for */
+	if (!leaf)
+		return NULL;
+	number = load_acquire(entry_of(leaf, addr)); /* pairs with range_ensure */
+	return number ? &table.unit[number - 1] : NULL;
+}
+
+static uint32_t leaf_for(pc_addr addr)
+{
+	uint32_t *top = top_of(addr);
+
+	if (!*top) {
+		if (table.leaves == MAX_LEAVES)
+			return 0;
+		store_release(top, ++table.leaves); /* pairs with range_find */
+	}
+	return *top;
+}
+
+static uint32_t new_number(void)
+{
+	uint32_t number = table.free;
+
+	if (number) {
+		table.free = table.unit[number - 1].seen;
+		return number;
+	}
+	if (table.limit == table.max_units)
+		return 0;
+	store_release(&table.limit, table.limit + 1); /* pairs with range_limit */
+	return table.limit;
+}
+
+struct unit *range_ensure(pc_addr addr)
+{
+	struct unit *u = range_find(addr);
+	uint32_t leaf, number;
+
+	if (u || addr >= PC_ADDR_MAX)
+		return u;
+	leaf = leaf_for(addr);
+	if (!leaf)
+		return NULL;
+	number = new_number();
+	if (!number)
+		return NULL;
+	u = &table.unit[number - 1];
+	memset(u, 0, sizeof(*u));
+	u->base = unit_floor(addr);
+	u->word = &table.word[(size_t)(number - 1) * PC_UNIT_PAGES];
+	table.in_use++;
+	store_release(entry_of(leaf, addr), number); /* pairs with range_find */
+	return u;
+}
+
+void range_free(struct unit *u)
+{
+	uint32_t number = (uint32_t)(u - table.unit) + 1;
+
+	PC_ASSERT(!u->away);
+	PC_ASSERT(!unit_any_registered(u));
+	store_release(entry_of(*top_of(u->base), u->base), 0);
+	memset(u->word, 0, PC_UNIT_PAGES * sizeof(page_word));
+	memset(u, 0, sizeof(*u));
+	u->seen = table.free;
+	table.free = number;
+	table.in_use--;
+}
+
+uint32_t range_limit(void)
+{
+	return load_acquire(&table.limit); /* pairs with new_number */
+}
+
+struct unit *range_at(uint32_t number)
+{
+	struct unit *u = &table.unit[number];
+
+	return u->word ? u : NULL;
+}
+
+void unit_count(struct unit *u, page_word was, page_word is)
+{
+	int away = page_away(is) - page_away(was);
+	int staged = (page_state(is) == PAGE_STAGED) - (page_state(was) == PAGE_STAGED);
+
+	if (away)
+		add_acq_rel(&u->away, (uint32_t)away);
+	if (staged)
+		add_acq_rel(&u->staged, (uint32_t)staged);
+}
+
+void unit_set_registered(struct unit *u, unsigned first, unsigned end, bool on)
+{
+	PC_ASSERT(end <= PC_UNIT_PAGES);
+	for (unsigned i = first; i < end; i++) {
+		uint64_t bit = 1ull << (i % 64);
+		uint64_t *map = &u->registered[i / 64];
+
+		store_relaxed(map, on ? *map | bit : *map & ~bit);
+	}
+}
+
+bool unit_any_registered(const struct unit *u)
+{
+	for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
+		if (u->registered[i])
+			return true;
+	return false;
+}
+
+static bool map_bit(const uint64_t *map, unsigned i)
+{
+	return map[i / 64] >> (i % 64) & 1;
+}
+
+bool map_next_run(const uint64_t *map, unsigned *first, unsigned *end)
+{
+	unsigned i = *first;
+
+	while (i < PC_UNIT_PAGES && !map_bit(map, i))
+		i = map[i / 64] >> (i % 64) ? i + 1 : (i / 64 + 1) * 64;
+	if (i >= PC_UNIT_PAGES)
+		return false;
+	*first = i;
+	while (i < PC_UNIT_PAGES && map_bit(map, i))
+		i++;
+	*end = i;
+	return true;
+}
+
+static bool unit_valid(const struct unit *u)
+{
+	unsigned away = 0, staged = 0;
+
+	for (unsigned i = 0; i < PC_UNIT_PAGES; i++) {
+		enum page_state s = page_state(u->word[i]);
+
+		if (s == PAGE_LEAVING || s == PAGE_RETURNING)
+			return false;
+		away += page_away(u->word[i]);
+		staged += s == PAGE_STAGED;
+	}
+	return away == u->away && staged == u->staged;
+}
+
+bool range_valid(void)
+{
+	for (uint32_t i = 0; i < table.limit; i++) {
+		const struct unit *u = range_at(i);
+
+		if (u && !unit_valid(u))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,68 @@
+/*
+ * range.h - which addresses are managed: units of 2 MiB, their page words, what is registered.
+ *
+ * DESIGN  A unit is an aligned 2 MiB slice of the address space, whatever mappings lie in it. Two
+ *         levels of table lead from an address to its unit:
+ *
+ *           address bits  46..34        33..21        20..12
+ *                         top[8192] ->  leaf[8192] -> unit -> word[512]
+ *
+ *         Tables, units and words come from demand-zero memory, so what is never used costs
+ *         nothing. A unit costs 192 bytes, and 4 KiB of words once a page of it has left: 0.2 %.
+ *         registered[] says which pages the kernel reports to us, as far as we know. The kernel may
+ *         know more (a mapping that grew in place): a fault there adopts the page.
+ * OWNS    units and words. Knows nothing of what a word means beyond "not zero".
+ * THREADS range_find() by any thread inside the layout gate. range_ensure() and the setting of bits
+ *         by the work thread inside the gate, or by anybody who has closed it. range_free() only
+ *         with the gate closed.
+ */
+#ifndef PC_STATE_RANGE_H
+#define PC_STATE_RANGE_H
+
+#include "base/types.h"
+#include "state/heat.h"
+#include "state/page.h"
+
+#define UNIT_MAP_WORDS (PC_UNIT_PAGES / 64)
+
+struct unit {
+	pc_addr base;
+	page_word *word; /* PC_UNIT_PAGES */
+	uint64_t registered[UNIT_MAP_WORDS];
+	uint32_t away;    /* pages whose bytes are with the pager; atomic */
+	uint32_t staged;  /* of those, pages in staging; atomic */
+	uint32_t seen;    /* discovery walk that last found memory here */
+	uint32_t dontfork; /* MADV_DONTFORK is set on its registered runs */
+	struct heat heat;
+};
+
+/* Memory the table needs for `max_units`; `memory` is demand-zero. */
+size_t range_table_bytes(uint32_t max_units);
+void range_start(void *memory, uint32_t max_units);
+size_t range_resident_bytes(void);
+
+struct unit *range_find(pc_addr addr);   /* NULL if there is none */
+struct unit *range_ensure(pc_addr addr); /* NULL if the table is full or addr too high */
+void range_free(struct unit *u);         /* nothing of it may be away or registered */
+
+/* Units by number: 0 .. range_limit()-1, NULL where there is none. */
+uint32_t range_limit(void);
+struct unit *range_at(uint32_t number);
+
+static inline bool unit_registered(const struct unit *u, unsigned page)
+{
+	return u->registered[page / 64] >> (page % 64) & 1;
+}
+
+/* A word of the unit went from `was` to `is`: the counts follow. */
+void unit_count(struct unit *u, page_word was, page_word is);
+
+void unit_set_registered(struct unit *u, unsigned first, unsigned end, bool on);
+bool unit_any_registered(const struct unit *u);
+
+/* Next run [*first, *end) of set bits at or after *first; false if none. `map` of PC_UNIT_PAGES. */
+bool map_next_run(const uint64_t *map, unsigned *first, unsigned *end);
+
+bool range_valid(void); /* every away count is right, no transient word: gate closed */
+
+#endif

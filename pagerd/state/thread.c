@@ -1,0 +1,106 @@
+#include "state/thread.h"
+
+#include "base/atomic.h"
+#include "base/lock.h"
+#include "base/mem.h"
+
+static struct {
+	struct lock lock;
+	uint32_t creating;
+	uint32_t limit; /* entries ever used */
+	uint32_t overflowed;
+	struct known_thread known[THREADS_MAX];
+} threads;
+
+void thread_reset(void)
+{
+	memset(&threads, 0, sizeof(threads));
+}
+
+void thread_creating(int by)
+{
+	add_acq_rel(&threads.creating, (uint32_t)by); /* pairs with thread_being_made */
+}
+
+bool thread_being_made(void)
+{
+	return load_acquire(&threads.creating) != 0; /* pairs with thread_creating */
+}
+
+static struct known_thread *find(int tid)
+{
+	for (uint32_t i = 0; i < threads.limit; i++)
+		if (threads.known[i].tid == tid)
+			return &threads.known[i];
+	return NULL;
+}
+
+static struct known_thread *entry_for(int tid)
+{
+	struct known_thread *k = find(tid);
+
+	if (!k)
+		k = find(0);
+	if (!k && threads.limit < THREADS_MAX)
+		k = &threads.known[threads.limit++];
+	return k;
+}
+
+bool thread_add(int tid, pc_addr control, pc_addr stack)
+{
+	struct known_thread *k;
+
+	lock_take(&threads.lock);
+	k = entry_for(tid);
+	if (k)
+		*k = (struct known_thread){tid, control, stack};
+	else
+		threads.overflowed = 1;
+	lock_release(&threads.lock);
+	return k != NULL;
+}
+
+bool thread_known(int tid)
+{
+	bool known;
+
+	lock_take(&threads.lock);
+	known = find(tid) != NULL;
+	lock_release(&threads.lock);
+	return known;
+}
+
+void thread_prune(bool (*alive)(int tid))
+{
+	for (uint32_t i = 0; i < threads.limit; i++) {
+		int tid = load_relaxed(&threads.known[i].tid);
+
+		if (!tid || alive(tid))
+			continue;
+		lock_take(&threads.lock);
+		/* A thread of the same number may have been born since the question. */
+		if (threads.known[i].tid == tid && !alive(tid))
+			threads.known[i].tid = 0;
+		lock_release(&threads.lock);
+	}
+}
+
+bool thread_inside(pc_addr start, pc_addr end)
+{
+	bool inside = false;
+
+	lock_take(&threads.lock);
+	for (uint32_t i = 0; i < threads.limit && !inside; i++) {
+		const struct known_thread *k = &threads.known[i];
+
+		inside = k->tid && ((k->control >= start && k->control < end) ||
+				    (k->stack >= start && k->stack < end));
+	}
+	lock_release(&threads.lock);
+	return inside;
+}
+
+bool thread_overflowed(void)
+{
+	return threads.overflowed;
+}

@@ -1,0 +1,37 @@
+/*
+ * thread.h - the program's threads, as far as their control blocks must stay put.
+ *
+ * WHY   When a thread exits, the kernel writes its thread id and walks its robust list without
+ *       taking page faults (PF_EXITING): were that memory packed, pthread_join() would wait for
+ *       ever (hazard finding 8). So the mapping that holds a thread's control block and stack is
+ *       never managed while the thread lives.
+ * DESIGN  Entries come from pthread_create's trampoline (at birth) and, for threads that were made
+ *         without it, from get_robust_list(2) by the discovery walk. `creating` counts births in
+ *         progress: while it is not zero nothing is taken at all.
+ * THREADS creating, born: any. The walk and the questions: the work thread. The lock is held for a
+ *         few stores; signals are blocked by pager.c.
+ */
+#ifndef PC_STATE_THREAD_H
+#define PC_STATE_THREAD_H
+
+#include "base/types.h"
+
+#define THREADS_MAX 4096u
+
+struct known_thread {
+	int tid; /* 0: free entry */
+	pc_addr control, stack;
+};
+
+void thread_reset(void);
+void thread_creating(int by); /* +1, -1 */
+bool thread_being_made(void);
+bool thread_add(int tid, pc_addr control, pc_addr stack); /* false: table full */
+bool thread_known(int tid);
+/* Drops entries for which alive(tid) is false. */
+void thread_prune(bool (*alive)(int tid));
+/* True if a control block or stack pointer of a thread lies in [start, end). */
+bool thread_inside(pc_addr start, pc_addr end);
+bool thread_overflowed(void); /* a thread could not be recorded: nothing may be taken */
+
+#endif

@@ -1,0 +1,75 @@
+#include "tables.h"
+
+#include "base/pool.h"
+#include "base/sys.h"
+#include "state/range.h"
+#include "state/staging.h"
+#include "state/store.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#define MEMORY_MIN  (1ull << 30)
+#define SPARE_UNITS 4096u /* for memory spread thinly over the address space */
+
+struct region {
+	void *at;
+	size_t bytes;
+};
+
+static struct {
+	struct region units, chunks, slots, slabs, store;
+	uint32_t max_units, max_chunks;
+	uint64_t store_max;
+} tables;
+
+static bool reserve(struct region *r, size_t bytes, const char *use)
+{
+	r->bytes = bytes;
+	r->at = pool_map(bytes, use);
+	return r->at != NULL;
+}
+
+static int reserve_all(uint64_t memory)
+{
+	memory = PC_MAX(memory, MEMORY_MIN) & ~(PC_UNIT - 1);
+	tables.max_chunks = (uint32_t)(memory / PC_UNIT);
+	tables.max_units = 2 * tables.max_chunks + SPARE_UNITS;
+	tables.store_max = memory;
+	if (!reserve(&tables.units, range_table_bytes(tables.max_units), "units") ||
+	    !reserve(&tables.chunks, staging_table_bytes(tables.max_chunks), "chunks") ||
+	    !reserve(&tables.slots, staging_space_bytes(tables.max_chunks), "staging") ||
+	    !reserve(&tables.slabs, store_table_bytes(memory), "slabs") ||
+	    !reserve(&tables.store, memory, "store"))
+		return -ENOMEM;
+	/* A huge page in staging would be one the pages that come next must be split from. */
+	sys_madvise((pc_addr)tables.slots.at, tables.slots.bytes, MADV_NOHUGEPAGE);
+	return 0;
+}
+
+/* Demand-zero again. Never registered, so this raises no event. */
+static void empty(const struct region *r)
+{
+	sys_madvise((pc_addr)r->at, r->bytes, MADV_DONTNEED);
+}
+
+static void give_back(void *start, size_t bytes)
+{
+	sys_madvise((pc_addr)start, bytes, MADV_DONTNEED);
+}
+
+int tables_start(uint64_t memory)
+{
+	int err = tables.store.at ? 0 : reserve_all(memory);
+
+	if (err)
+		return err;
+	empty(&tables.units);
+	empty(&tables.chunks);
+	empty(&tables.slabs);
+	empty(&tables.store);
+	range_start(tables.units.at, tables.max_units);
+	staging_start(tables.slots.at, tables.chunks.at, tables.max_chunks);
+	store_start(tables.store.at, tables.store_max, tables.slabs.at, give_back);
+	return 0;
+}

@@ -1,0 +1,15 @@
+/*
+ * tables.h - the memory that the pager's tables live in: reserved once, emptied at each start.
+ */
+#ifndef PC_TABLES_H
+#define PC_TABLES_H
+
+#include "base/types.h"
+
+/*
+ * Reserves address space for managing up to `memory` bytes, on the first call, and starts every
+ * table empty. 0 or -ENOMEM.
+ */
+int tables_start(uint64_t memory);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * eligible.h - whether this process may be managed at all.
+ *
+ * WHY   To be inert is always allowed and never wrong, so everything that is known to go badly is
+ *       refused before a thread is started.
+ * DESIGN  Asked once, in the constructor, cheapest question first: most processes are short, and
+ *         what they are asked delays them.
+ */
+#ifndef PC_PRELOAD_ELIGIBLE_H
+#define PC_PRELOAD_ELIGIBLE_H
+
+#include "pager.h"
+
+/* PC_INERT_NONE, or why not. `options` has been filled. */
+enum pc_inert eligible(const char *program);
+
+/* True if the program was started with more rights than its user has (set-user-id and the like). */
+bool eligible_is_secure(void);
+
+#endif

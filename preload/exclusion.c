@@ -1,0 +1,41 @@
+#include "exclusion.h"
+
+#include "base/atomic.h"
+#include "pager.h"
+
+static bool for_good; /* an exclusion exists that VmFlags does not show */
+
+static struct pc_span pages_touched(const void *at, size_t len)
+{
+	pc_addr start = PC_MIN((pc_addr)at, PC_ADDR_MAX);
+
+	return (struct pc_span){page_floor(start),
+				page_ceil(start + PC_MIN(len, PC_ADDR_MAX - start))};
+}
+
+void exclude_bytes(const void *at, size_t len)
+{
+	struct pc_span s = pages_touched(at, len);
+
+	if (len && s.start < s.end)
+		pager_exclude(s.start, s.end);
+}
+
+void exclude_for_good(const void *at, size_t len)
+{
+	/* Pairs with the loads of include_bytes(): one of the two sees the other. */
+	store_seq(&for_good, true);
+	exclude_bytes(at, len);
+}
+
+void include_bytes(const void *at, size_t len)
+{
+	struct pc_span s = pages_touched(at, len);
+
+	if (!len || s.start >= s.end || load_seq(&for_good))
+		return;
+	pager_include(s.start, s.end);
+	/* What was excluded for good meanwhile may lie in here. */
+	if (load_seq(&for_good))
+		pager_exclude(s.start, s.end);
+}

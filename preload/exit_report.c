@@ -1,0 +1,130 @@
+#include "exit_report.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/options.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "base/text.h"
+#include "report/render.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define PATH_BYTES (PATH_MAX + PC_OPTION_TEXT)
+#define TEXT_BYTES (2 * RENDER_CSV_BYTES)
+
+_Static_assert(RENDER_SUMMARY_BYTES <= TEXT_BYTES, "one buffer serves both");
+
+static char summary_path[PATH_BYTES], csv_path[PATH_BYTES];
+static char rendered[TEXT_BYTES]; /* too large for an unknown stack */
+
+static void make_absolute(const char *path, char *out)
+{
+	struct text t = text_begin(out, PATH_BYTES);
+
+	/* The kernel's answer begins with "(unreachable)" when there is no path to here. */
+	if (path[0] && path[0] != '/' && SYS2(__NR_getcwd, out, PATH_MAX) > 0 && out[0] == '/') {
+		t.len = strlen(out);
+		text_char(&t, '/');
+	}
+	text_str(&t, path);
+}
+
+void exit_report_prepare(void)
+{
+	if (!text_equal(options.summary.s, "stderr"))
+		make_absolute(options.summary.s, summary_path);
+	make_absolute(options.csv.s, csv_path);
+}
+
+static int write_all(int fd, const struct text *t)
+{
+	long n = sys_write(fd, t->buf, t->len);
+
+	if (n < 0)
+		return (int)n;
+	return (size_t)n == t->len && !t->truncated ? 0 : -ENOSPC;
+}
+
+static int lock_file(int fd)
+{
+	long err;
+
+	do
+		err = SYS2(__NR_flock, fd, LOCK_EX);
+	while (err == -EINTR);
+	return (int)err;
+}
+
+/* Closing gives the lock up. */
+static int append(const char *path, const struct report *r,
+		  void (*render)(const struct report *, struct text *, bool first))
+{
+	struct text t = text_begin(rendered, sizeof(rendered));
+	long fd =
+	    SYS4(__NR_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	int err;
+
+	if (fd < 0)
+		return (int)fd;
+	err = lock_file((int)fd);
+	if (err)
+		goto out;
+	render(r, &t, SYS3(__NR_lseek, fd, 0, SEEK_END) == 0);
+	err = write_all((int)fd, &t);
+out:
+	sys_close((int)fd);
+	return err;
+}
+
+static void csv(const struct report *r, struct text *t, bool first)
+{
+	if (first)
+		render_csv_header(r, t);
+	render_csv_row(r, t);
+}
+
+static void summary(const struct report *r, struct text *t, bool first)
+{
+	if (!first)
+		text_char(t, '\n');
+	render_summary(r, t);
+}
+
+static int summary_to_stderr(const struct report *r)
+{
+	struct text t = text_begin(rendered, sizeof(rendered));
+
+	render_summary(r, &t);
+	return write_all(STDERR_FILENO, &t);
+}
+
+static void complain(const char *what, int err)
+{
+	if (err)
+		log_line(LOG_ERROR, what, "errno", (uint64_t)-err, NULL, 0);
+}
+
+void exit_report(void)
+{
+	struct report r;
+	enum report_fault fault;
+
+	if (!csv_path[0] && !options.summary.s[0])
+		return;
+	fault = report_open(&r, stats_segment(), stats_segment_bytes(), sys_monotonic());
+	if (fault) {
+		log_say(LOG_INFO, report_fault_text(fault));
+		return;
+	}
+	if (csv_path[0])
+		complain("CSV could not be written", append(csv_path, &r, csv));
+	if (summary_path[0])
+		complain("SUMMARY could not be written", append(summary_path, &r, summary));
+	else if (options.summary.s[0])
+		complain("SUMMARY could not be written", summary_to_stderr(&r));
+}

@@ -1,0 +1,114 @@
+#include "fork.h"
+
+#include "real.h"
+#include "threads.h"
+#include "base/sys.h"
+#include "pager.h"
+
+#include <linux/sched.h>
+
+static long home;	       /* the process that has the pager; 0 before the constructor */
+static __thread bool prepared; /* between pager_fork_before() and its second half */
+
+bool fork_borrowed(void)
+{
+	return home && sys_getpid() != home;
+}
+
+/*
+ * A vfork child that forks on: the pager's threads are not of this process and could not be started
+ * again from it, so it gives up for good.
+ */
+static void before(void)
+{
+	if (fork_borrowed()) {
+		pager_quit(PC_INERT_FORKING);
+		return;
+	}
+	pager_fork_before();
+	prepared = true;
+}
+
+static void parent(void)
+{
+	if (fork_borrowed())
+		return;
+	prepared = false;
+	pager_fork_parent();
+}
+
+static void child(void)
+{
+	home = sys_getpid();
+	threads_fork_child();
+	if (!prepared)
+		return;
+	prepared = false;
+	pager_fork_child();
+}
+
+static void after(long pid)
+{
+	if (pid == 0)
+		child();
+	else
+		parent();
+}
+
+int fork_register(void)
+{
+	home = sys_getpid();
+	return -pthread_atfork(before, parent, child);
+}
+
+HOOK(pid_t, _Fork, (void))
+{
+	pid_t pid;
+
+	before();
+	pid = real._Fork();
+	after(pid);
+	return pid;
+}
+
+long fork_raw(long nr, long a, long b, long c, long d, long e)
+{
+	long pid;
+
+	before();
+	pid = real.syscall(nr, a, b, c, d, e, 0);
+	after(pid);
+	return pid;
+}
+
+struct cloned {
+	int (*fn)(void *);
+	void *arg;
+};
+
+/* Its memory is a copy, so that the parent's frame is still there to be read. */
+static int clone_child(void *arg)
+{
+	struct cloned *c = arg;
+
+	child();
+	return c->fn(c->arg);
+}
+
+HOOK(int, clone,
+     (int (*fn)(void *), void *stack, int flags, void *arg, pid_t *parent_tid, void *tls,
+      pid_t *child_tid))
+{
+	struct cloned c = {fn, arg};
+	int pid;
+
+	/* The kernel clears the word of such a thread without taking faults, wherever it lies. */
+	if (flags & CLONE_VM && flags & (CLONE_THREAD | CLONE_CHILD_CLEARTID))
+		pager_quit(PC_INERT_ROBUST);
+	if (flags & CLONE_VM || !fn || !stack)
+		return real.clone(fn, stack, flags, arg, parent_tid, tls, child_tid);
+	before();
+	pid = real.clone(clone_child, stack, flags, &c, parent_tid, tls, child_tid);
+	parent();
+	return pid;
+}

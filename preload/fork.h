@@ -1,0 +1,30 @@
+/*
+ * fork.h - every way in which a process can come to have a copy of this memory.
+ *
+ *   fork, daemon, forkpty            run pthread_atfork handlers: fork_register()
+ *   _Fork, clone without CLONE_VM    do not: hooked
+ *   syscall(SYS_fork and its kin)    does not: hook of syscall(), by fork_raw()
+ *   vfork, posix_spawn, system,      share the memory and its pager: nothing to do. vfork() cannot
+ *   popen, clone with CLONE_VM       be hooked at all: it returns twice from the hook's one frame.
+ *
+ * libc's fork() calls its own _Fork() without going through the symbol, so that none is seen twice.
+ */
+#ifndef PC_PRELOAD_FORK_H
+#define PC_PRELOAD_FORK_H
+
+#include <stdbool.h>
+
+/* From the constructor: its handlers are then the last to prepare, the first in the child. -errno.
+ */
+int fork_register(void);
+
+/*
+ * True on a process that borrows this memory (a vfork child): its identity, scheduling and filters
+ * are its own, and threads started from it would be lost to the program.
+ */
+bool fork_borrowed(void);
+
+/* A fork-like system call through libc's syscall(). */
+long fork_raw(long nr, long a, long b, long c, long d, long e);
+
+#endif

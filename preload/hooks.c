@@ -1,0 +1,302 @@
+/*
+ * hooks.c - calls that the pager must hear of, because the kernel does not report them, or reports
+ * them too late.
+ *
+ *   mapping      excluded before the call, so that it meets plain resident memory
+ *   identity     no pager thread while libc changes that of every thread it knows
+ *   for good     locks, real time, filters, a userfaultfd of the program's own: the pager leaves
+ *
+ * Not hooked, because userfaultfd events or VmFlags tell: mmap, munmap, mremap, brk, mprotect,
+ * madvise's discards. Not hooked, because it changes nothing here: posix_madvise (its advice is a
+ * subset without these), sched_setparam and pthread_setschedprio (they cannot leave a policy),
+ * setfsuid and setfsgid (a thread's own).
+ *
+ * errno is left as the real call leaves it: the pager's calls do not touch it.
+ */
+#include "exclusion.h"
+#include "fork.h"
+#include "real.h"
+#include "base/sys.h"
+#include "pager.h"
+
+#include <linux/ioctl.h>
+#include <linux/sched.h>
+#include <linux/userfaultfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/shm.h>
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE  103
+#endif
+
+/* mapping */
+
+enum effect { EFFECT_NONE, EFFECT_EXCLUDE, EFFECT_INCLUDE };
+
+static enum effect effect_of(int advice)
+{
+	switch (advice) {
+	case MADV_DONTFORK:
+	case MADV_WIPEONFORK:
+	case MADV_MERGEABLE:
+	case MADV_GUARD_INSTALL:
+		return EFFECT_EXCLUDE;
+	case MADV_DOFORK:
+	case MADV_KEEPONFORK:
+	case MADV_UNMERGEABLE:
+	case MADV_GUARD_REMOVE:
+		return EFFECT_INCLUDE;
+	default:
+		return EFFECT_NONE;
+	}
+}
+
+HOOK(int, madvise, (void *at, size_t len, int advice))
+{
+	enum effect effect = effect_of(advice);
+	int ret;
+
+	if (effect == EFFECT_EXCLUDE)
+		exclude_bytes(at, len);
+	ret = real.madvise(at, len, advice);
+	if (effect == EFFECT_INCLUDE)
+		include_bytes(at, len);
+	return ret;
+}
+
+/* Of other processes' memory the kernel allows none of this advice; excluding ours costs little. */
+HOOK(ssize_t, process_madvise,
+     (int pidfd, const struct iovec *v, size_t n, int advice, unsigned flags))
+{
+	if (effect_of(advice) == EFFECT_EXCLUDE)
+		for (size_t i = 0; i < n; i++)
+			exclude_bytes(v[i].iov_base, v[i].iov_len);
+	return real.process_madvise(pidfd, v, n, advice, flags);
+}
+
+HOOK(int, mlock, (const void *at, size_t len))
+{
+	exclude_bytes(at, len);
+	return real.mlock(at, len);
+}
+
+HOOK(int, mlock2, (const void *at, size_t len, unsigned flags))
+{
+	exclude_bytes(at, len);
+	return real.mlock2(at, len, flags);
+}
+
+HOOK(int, munlock, (const void *at, size_t len))
+{
+	int ret = real.munlock(at, len);
+
+	include_bytes(at, len);
+	return ret;
+}
+
+/* The pager's own staging would be locked with the rest, and locked memory cannot move. */
+HOOK(int, mlockall, (int flags))
+{
+	pager_quit(PC_INERT_MLOCKALL);
+	return real.mlockall(flags);
+}
+
+HOOK(int, pkey_mprotect, (void *at, size_t len, int prot, int key))
+{
+	if (key > 0)
+		exclude_bytes(at, len);
+	return real.pkey_mprotect(at, len, prot, key);
+}
+
+static size_t shm_bytes(int id)
+{
+	struct shmid_ds ds = {0};
+
+	return SYS3(__NR_shmctl, id, IPC_STAT, &ds) < 0 ? 0 : ds.shm_segsz;
+}
+
+/* Replaces what is mapped there, and no event tells of it. */
+HOOK(void *, shmat, (int id, const void *at, int flags))
+{
+	size_t len = at && flags & SHM_REMAP ? shm_bytes(id) : 0;
+	void *ret;
+
+	exclude_bytes(at, len);
+	ret = real.shmat(id, at, flags);
+	include_bytes(at, len);
+	return ret;
+}
+
+/* identity */
+
+/*
+ * A thread of ours would keep its old identity, and makes unshare() fail that wants to see one
+ * thread only. A vfork child changes its own alone.
+ */
+#define IDENTITY(name, params, args)                                                               \
+	HOOK(int, name, params)                                                                    \
+	{                                                                                          \
+		bool borrowed = fork_borrowed();                                                   \
+		int ret;                                                                           \
+                                                                                                   \
+		if (!borrowed)                                                                     \
+			pager_pause(PC_INERT_IDENTITY);                                            \
+		ret = real.name args;                                                              \
+		if (!borrowed)                                                                     \
+			pager_continue();                                                          \
+		return ret;                                                                        \
+	}
+
+/* clang-format off */
+IDENTITY(setuid, (uid_t id), (id))
+IDENTITY(seteuid, (uid_t id), (id))
+IDENTITY(setreuid, (uid_t real_id, uid_t effective), (real_id, effective))
+IDENTITY(setresuid, (uid_t real_id, uid_t effective, uid_t saved), (real_id, effective, saved))
+IDENTITY(setgid, (gid_t id), (id))
+IDENTITY(setegid, (gid_t id), (id))
+IDENTITY(setregid, (gid_t real_id, gid_t effective), (real_id, effective))
+IDENTITY(setresgid, (gid_t real_id, gid_t effective, gid_t saved), (real_id, effective, saved))
+IDENTITY(setgroups, (size_t n, const gid_t *list), (n, list))
+IDENTITY(initgroups, (const char *user, gid_t group), (user, group))
+IDENTITY(capset, (void *header, void *data), (header, data))
+IDENTITY(unshare, (int flags), (flags))
+IDENTITY(setns, (int fd, int kind), (fd, kind))
+/* clang-format on */
+
+/* for good */
+
+static void quit(enum pc_inert reason)
+{
+	if (!fork_borrowed())
+		pager_quit(reason);
+}
+
+static bool is_realtime(int policy)
+{
+	policy &= ~SCHED_RESET_ON_FORK;
+	return policy == SCHED_FIFO || policy == SCHED_RR || policy == SCHED_DEADLINE;
+}
+
+HOOK(int, sched_setscheduler, (pid_t tid, int policy, const struct sched_param *param))
+{
+	int ret = real.sched_setscheduler(tid, policy, param);
+
+	if (ret == 0 && is_realtime(policy))
+		quit(PC_INERT_REALTIME);
+	return ret;
+}
+
+/* A filter may be put on all threads at once, and ours make calls that no filter expects. */
+HOOK(int, prctl, (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d))
+{
+	if (option == PR_SET_SECCOMP)
+		quit(PC_INERT_SECCOMP);
+	return real.prctl(option, a, b, c, d);
+}
+
+/*
+ * Every user of a userfaultfd begins with this request, however it came by the descriptor; open()
+ * of /dev/userfaultfd need not be watched.
+ */
+HOOK(int, ioctl, (int fd, unsigned long request, void *arg))
+{
+	if (request == UFFDIO_API)
+		quit(PC_INERT_OWN_UFFD);
+	return real.ioctl(fd, request, arg);
+}
+
+/* system calls by number */
+
+/* How the kernel's struct sched_attr begins; its header does not go together with libc's. */
+struct sched_attr_head {
+	uint32_t size;
+	uint32_t policy;
+};
+
+/* sched_setattr(2) has succeeded, so `attr` can be read. */
+static void heed_policy(const struct sched_attr_head *attr)
+{
+	if (is_realtime((int)attr->policy))
+		quit(PC_INERT_REALTIME);
+}
+
+static long raw_clone3(long nr, long args, long size, long c, long d, long e, long f)
+{
+	const struct clone_args *a = (const struct clone_args *)args;
+
+	/* Asked with nothing to find out whether the call exists. */
+	if (!a || (unsigned long)size < CLONE_ARGS_SIZE_VER0 || a->flags & CLONE_VM)
+		return real.syscall(nr, args, size, c, d, e, f);
+	return fork_raw(nr, args, size, c, d, e);
+}
+
+/*
+ * An identity that is changed by number is that of the calling thread alone. Programs do so to act
+ * as somebody else for a moment, thousands of times a second, or to drop rights for good behind
+ * libc's back; leaving is right for both.
+ */
+HOOK(long, syscall, (long nr, long a, long b, long c, long d, long e, long f))
+{
+	long ret;
+
+	switch (nr) {
+	case __NR_fork:
+		return fork_raw(nr, a, b, c, d, e);
+	case __NR_clone:
+		return a & CLONE_VM ? real.syscall(nr, a, b, c, d, e, f)
+				    : fork_raw(nr, a, b, c, d, e);
+	case __NR_clone3:
+		return raw_clone3(nr, a, b, c, d, e, f);
+	case __NR_madvise:
+		return hook_madvise((void *)a, (size_t)b, (int)c);
+	case __NR_process_madvise:
+		return hook_process_madvise((int)a, (const struct iovec *)b, (size_t)c, (int)d,
+					    (unsigned)e);
+	case __NR_mlock:
+		return hook_mlock((const void *)a, (size_t)b);
+	case __NR_mlock2:
+		return hook_mlock2((const void *)a, (size_t)b, (unsigned)c);
+	case __NR_munlock:
+		return hook_munlock((const void *)a, (size_t)b);
+	case __NR_mlockall:
+		return hook_mlockall((int)a);
+	case __NR_pkey_mprotect:
+		return hook_pkey_mprotect((void *)a, (size_t)b, (int)c, (int)d);
+	case __NR_shmat:
+		return (long)hook_shmat((int)a, (const void *)b, (int)c);
+	case __NR_prctl:
+		return hook_prctl((int)a, (unsigned long)b, (unsigned long)c, (unsigned long)d,
+				  (unsigned long)e);
+	case __NR_ioctl:
+		return hook_ioctl((int)a, (unsigned long)b, (void *)c);
+	case __NR_sched_setscheduler:
+		return hook_sched_setscheduler((pid_t)a, (int)b, (const struct sched_param *)c);
+	case __NR_unshare:
+		return hook_unshare((int)a);
+	case __NR_setns:
+		return hook_setns((int)a, (int)b);
+	case __NR_seccomp:
+		quit(PC_INERT_SECCOMP);
+		break;
+	case __NR_set_tid_address:
+	case __NR_set_robust_list:
+		quit(PC_INERT_ROBUST);
+		break;
+	case __NR_setuid:
+	case __NR_setreuid:
+	case __NR_setresuid:
+	case __NR_setgid:
+	case __NR_setregid:
+	case __NR_setresgid:
+	case __NR_setgroups:
+	case __NR_capset:
+		quit(PC_INERT_IDENTITY);
+		break;
+	}
+	ret = real.syscall(nr, a, b, c, d, e, f);
+	if (nr == __NR_sched_setattr && ret == 0)
+		heed_policy((const struct sched_attr_head *)b);
+	return ret;
+}

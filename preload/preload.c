@@ -1,0 +1,100 @@
+/*
+ * preload.c - the library's first and last act in a process.
+ *
+ * The constructor runs before any other code of the process but the loader's (-z initfirst): what
+ * it uses of libc is dlsym() and pthread_atfork(), which work by then. It takes the environment
+ * from its arguments, for libc has not seen it yet.
+ */
+#include "eligible.h"
+#include "exit_report.h"
+#include "fork.h"
+#include "real.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/options.h"
+#include "base/sys.h"
+#include "pager.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+
+static bool reports; /* the process is not one that must look as if we were not there */
+
+static const char *base_name(const char *path)
+{
+	const char *base = path;
+
+	for (; *path; path++)
+		if (*path == '/')
+			base = path + 1;
+	return base;
+}
+
+/*
+ * What is executed, not what it calls itself: argv[0] is the program's to choose. `buf` takes
+ * PATH_MAX bytes.
+ */
+static const char *program_name(const char *argv0, char *buf)
+{
+	long n = SYS3(__NR_readlink, "/proc/self/exe", buf, PATH_MAX - 1);
+
+	if (n < 0)
+		return argv0 ? base_name(argv0) : "";
+	buf[n] = '\0';
+	return base_name(buf);
+}
+
+static bool read_options(char *const *envp)
+{
+	struct option_error error;
+
+	options_defaults(&options);
+	if (!options_parse_env(&options, envp, &error)) {
+		log_set_level((enum log_level)options.log);
+		return true;
+	}
+	log_say(LOG_ERROR, error.text);
+	pager_refuse(PC_INERT_BAD_OPTION);
+	return false;
+}
+
+static void manage(const char *program)
+{
+	enum pc_inert why_not = eligible(program);
+
+	if (!why_not && (fork_register() || pager_start(program)))
+		why_not = PC_INERT_NO_THREAD;
+	if (why_not)
+		pager_refuse(why_not);
+}
+
+static void begin(const char *argv0, char *const *envp)
+{
+	char path[PATH_MAX];
+
+	real_resolve();
+	if (eligible_is_secure()) {
+		pager_refuse(PC_INERT_SECURE);
+		return;
+	}
+	if (!read_options(envp))
+		return;
+	reports = options.enable;
+	exit_report_prepare();
+	manage(program_name(argv0, path));
+}
+
+__attribute__((constructor)) static void at_start(int argc, char **argv, char **envp)
+{
+	int saved = errno;
+
+	begin(argc > 0 ? argv[0] : NULL, envp);
+	errno = saved;
+}
+
+__attribute__((destructor)) static void at_exit(void)
+{
+	if (reports)
+		exit_report();
+}

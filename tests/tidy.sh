@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# clang-tidy over every source of the product, with the checks of .clang-tidy.
+set -euo pipefail
+
+source_dir=${PREDICOMP_SOURCE:-$(cd "$(dirname "$0")/.." && pwd)}
+build_dir=${PREDICOMP_BUILD:-$source_dir/build}
+if ! command -v clang-tidy >/dev/null; then
+	echo 'SKIP: clang-tidy is missing: apt-get install clang-tidy'
+	exit 77
+fi
+commands=$build_dir/compile_commands.json
+[ -s "$commands" ] || { echo "$commands is missing: configure first"; exit 1; }
+
+# What gcc was told and clang does not know would be an error of its own.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+sed 's/ -fno-tree-loop-distribute-patterns//' "$commands" >"$work/compile_commands.json"
+
+cd "$source_dir"
+status=0
+find pagerd preload tools bench -name '*.c' -print0 |
+	xargs -0 -n 4 -P "$(nproc)" clang-tidy -p "$work" --quiet --warnings-as-errors='*' \
+		>"$work/said" 2>"$work/noise" || status=1
+cat "$work/said"
+grep -E '^(error|Error)' "$work/noise" || true
+exit $status
