@@ -69,6 +69,7 @@ static struct {
 	struct crew_member pager_member[PAGERS_MAX];
 	struct fault_thread pager[PAGERS_MAX];
 	unsigned pagers;
+	pc_ns pager_cpu_gone; /* CPU time of pagers that have ended */
 	struct anchor anchor;
 	struct work work;
 	bool probed;
@@ -225,12 +226,13 @@ static int start_pagers(void)
 		if (!err)
 			discover_own_thread(crew.pager_member[crew.pagers].tid);
 	}
-	SET(pagers_waiting, crew.pagers);
 	return crew.pagers ? 0 : err;
 }
 
 static void stop_pagers(void)
 {
+	for (unsigned i = 0; i < crew.pagers; i++)
+		crew.pager_cpu_gone += sys_cpu_of(crew.pager_member[i].tid);
 	for (unsigned i = 0; i < crew.pagers; i++)
 		fault_stop(&crew.pager[i]);
 	for (unsigned i = 0; i < crew.pagers; i++) {
@@ -443,12 +445,29 @@ static pc_ns look(pc_ns waited)
 	return PC_MIN(waited * 2, LOOK_EVERY);
 }
 
+static void show_pagers(void)
+{
+	uint64_t parked = 0;
+	pc_ns cpu = crew.pager_cpu_gone;
+
+	for (unsigned i = 0; i < crew.pagers; i++) {
+		parked += load_relaxed(&crew.pager[i].parked);
+		cpu += sys_cpu_of(crew.pager_member[i].tid);
+	}
+	SET(pager_cpu, cpu);
+	SET(pagers_parked, parked);
+	SET(pagers_waiting, crew.pagers - parked);
+}
+
 static pc_ns round_of_work(pc_ns wait)
 {
 	serve_mailbox();
 	serve_host();
-	if (crew.active)
-		return work_tick(&crew.work, sys_monotonic());
+	if (crew.active) {
+		wait = work_tick(&crew.work, sys_monotonic());
+		show_pagers();
+		return wait;
+	}
 	if (stats_segment()->run_state == PC_STATE_WAITING)
 		return look(wait);
 	return LOOK_EVERY;

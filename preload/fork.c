@@ -10,28 +10,18 @@
 static long home;	       /* the process that has the pager; 0 before the constructor */
 static __thread bool prepared; /* between pager_fork_before() and its second half */
 
-bool fork_borrowed(void)
-{
-	return home && sys_getpid() != home;
-}
-
-/*
- * A vfork child that forks on: the pager's threads are not of this process and could not be started
- * again from it, so it gives up for good.
+/* A vfork child that forks on is not the pager's: the grandchild is left alone by pager.h's rules.
  */
 static void before(void)
 {
-	if (fork_borrowed()) {
-		pager_quit(PC_INERT_FORKING);
-		return;
-	}
-	pager_fork_before();
-	prepared = true;
+	prepared = sys_getpid() == home;
+	if (prepared)
+		pager_fork_before();
 }
 
 static void parent(void)
 {
-	if (fork_borrowed())
+	if (!prepared)
 		return;
 	prepared = false;
 	pager_fork_parent();

@@ -12,17 +12,9 @@
 #ifndef PC_PRELOAD_FORK_H
 #define PC_PRELOAD_FORK_H
 
-#include <stdbool.h>
-
 /* From the constructor: its handlers are then the last to prepare, the first in the child. -errno.
  */
 int fork_register(void);
-
-/*
- * True on a process that borrows this memory (a vfork child): its identity, scheduling and filters
- * are its own, and threads started from it would be lost to the program.
- */
-bool fork_borrowed(void);
 
 /* A fork-like system call through libc's syscall(). */
 long fork_raw(long nr, long a, long b, long c, long d, long e);

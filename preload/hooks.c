@@ -6,8 +6,8 @@
  *   identity     no pager thread while libc changes that of every thread it knows
  *   for good     locks, real time, filters, a userfaultfd of the program's own: the pager leaves
  *
- * Not hooked, because userfaultfd events or VmFlags tell: mmap, munmap, mremap, brk, mprotect,
- * madvise's discards. Not hooked, because it changes nothing here: posix_madvise (its advice is a
+ * Not hooked, because userfaultfd events or VmFlags tell: mmap, munmap, brk, mprotect, madvise's
+ * discards. Not hooked, because it changes nothing here: posix_madvise (its advice is a
  * subset without these), sched_setparam and pthread_setschedprio (they cannot leave a policy),
  * setfsuid and setfsgid (a thread's own).
  *
@@ -19,6 +19,7 @@
 #include "base/sys.h"
 #include "pager.h"
 
+#include <errno.h>
 #include <linux/ioctl.h>
 #include <linux/sched.h>
 #include <linux/userfaultfd.h>
@@ -129,23 +130,36 @@ HOOK(void *, shmat, (int id, const void *at, int flags))
 	return ret;
 }
 
+/*
+ * Registered memory is cut off from its neighbours, and the kernel moves one mapping only. Once it
+ * is back and plain the pieces are one again, if they ever were.
+ */
+HOOK(void *, mremap, (void *at, size_t len, size_t new_len, int flags, void *new_at))
+{
+	void *ret = real.mremap(at, len, new_len, flags, new_at);
+
+	if (ret != MAP_FAILED || errno != EFAULT || !pager_active())
+		return ret;
+	exclude_bytes(at, len);
+	ret = real.mremap(at, len, new_len, flags, new_at);
+	include_bytes(at, len);
+	return ret;
+}
+
 /* identity */
 
 /*
  * A thread of ours would keep its old identity, and makes unshare() fail that wants to see one
- * thread only. A vfork child changes its own alone.
+ * thread only. In a vfork child, which changes its own alone, the pager does nothing.
  */
 #define IDENTITY(name, params, args)                                                               \
 	HOOK(int, name, params)                                                                    \
 	{                                                                                          \
-		bool borrowed = fork_borrowed();                                                   \
 		int ret;                                                                           \
                                                                                                    \
-		if (!borrowed)                                                                     \
-			pager_pause(PC_INERT_IDENTITY);                                            \
+		pager_pause(PC_INERT_IDENTITY);                                                    \
 		ret = real.name args;                                                              \
-		if (!borrowed)                                                                     \
-			pager_continue();                                                          \
+		pager_continue();                                                                  \
 		return ret;                                                                        \
 	}
 
@@ -167,12 +181,6 @@ IDENTITY(setns, (int fd, int kind), (fd, kind))
 
 /* for good */
 
-static void quit(enum pc_inert reason)
-{
-	if (!fork_borrowed())
-		pager_quit(reason);
-}
-
 static bool is_realtime(int policy)
 {
 	policy &= ~SCHED_RESET_ON_FORK;
@@ -184,7 +192,7 @@ HOOK(int, sched_setscheduler, (pid_t tid, int policy, const struct sched_param *
 	int ret = real.sched_setscheduler(tid, policy, param);
 
 	if (ret == 0 && is_realtime(policy))
-		quit(PC_INERT_REALTIME);
+		pager_quit(PC_INERT_REALTIME);
 	return ret;
 }
 
@@ -192,7 +200,7 @@ HOOK(int, sched_setscheduler, (pid_t tid, int policy, const struct sched_param *
 HOOK(int, prctl, (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d))
 {
 	if (option == PR_SET_SECCOMP)
-		quit(PC_INERT_SECCOMP);
+		pager_quit(PC_INERT_SECCOMP);
 	return real.prctl(option, a, b, c, d);
 }
 
@@ -203,7 +211,7 @@ HOOK(int, prctl, (int option, unsigned long a, unsigned long b, unsigned long c,
 HOOK(int, ioctl, (int fd, unsigned long request, void *arg))
 {
 	if (request == UFFDIO_API)
-		quit(PC_INERT_OWN_UFFD);
+		pager_quit(PC_INERT_OWN_UFFD);
 	return real.ioctl(fd, request, arg);
 }
 
@@ -219,7 +227,7 @@ struct sched_attr_head {
 static void heed_policy(const struct sched_attr_head *attr)
 {
 	if (is_realtime((int)attr->policy))
-		quit(PC_INERT_REALTIME);
+		pager_quit(PC_INERT_REALTIME);
 }
 
 static long raw_clone3(long nr, long args, long size, long c, long d, long e, long f)
@@ -278,11 +286,11 @@ HOOK(long, syscall, (long nr, long a, long b, long c, long d, long e, long f))
 	case __NR_setns:
 		return hook_setns((int)a, (int)b);
 	case __NR_seccomp:
-		quit(PC_INERT_SECCOMP);
+		pager_quit(PC_INERT_SECCOMP);
 		break;
 	case __NR_set_tid_address:
 	case __NR_set_robust_list:
-		quit(PC_INERT_ROBUST);
+		pager_quit(PC_INERT_ROBUST);
 		break;
 	case __NR_setuid:
 	case __NR_setreuid:
@@ -292,7 +300,7 @@ HOOK(long, syscall, (long nr, long a, long b, long c, long d, long e, long f))
 	case __NR_setresgid:
 	case __NR_setgroups:
 	case __NR_capset:
-		quit(PC_INERT_IDENTITY);
+		pager_quit(PC_INERT_IDENTITY);
 		break;
 	}
 	ret = real.syscall(nr, a, b, c, d, e, f);

@@ -59,6 +59,18 @@ static bool read_options(char *const *envp)
 	return false;
 }
 
+static const char *const not_managed[] = {
+#define PC_INERT(id, why) "not managed: " why,
+#include "predicomp/inert.def"
+#undef PC_INERT
+};
+
+static void leave_alone(enum pc_inert reason)
+{
+	log_say(LOG_INFO, not_managed[reason]);
+	pager_refuse(reason);
+}
+
 static void manage(const char *program)
 {
 	enum pc_inert why_not = eligible(program);
@@ -66,7 +78,7 @@ static void manage(const char *program)
 	if (!why_not && (fork_register() || pager_start(program)))
 		why_not = PC_INERT_NO_THREAD;
 	if (why_not)
-		pager_refuse(why_not);
+		leave_alone(why_not);
 }
 
 static void begin(const char *argv0, char *const *envp)

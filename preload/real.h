@@ -32,6 +32,8 @@
 	X(int, mlockall, (int flags), (flags))                                                     \
 	X(int, pkey_mprotect, (void *at, size_t len, int prot, int key), (at, len, prot, key))     \
 	X(void *, shmat, (int id, const void *at, int flags), (id, at, flags))                     \
+	X(void *, mremap, (void *at, size_t len, size_t new_len, int flags, void *new_at),         \
+	  (at, len, new_len, flags, new_at))                                                       \
 	X(int, ioctl, (int fd, unsigned long request, void *arg), (fd, request, arg))              \
 	X(int, prctl,                                                                              \
 	  (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d),        \

@@ -225,7 +225,7 @@ static void print_cap(size_t i, int8_t state)
 
 	if (state == 0 && caps[i].need == NEEDED)
 		colour = INK_RED;
-	printf("  %-46s%-10s%s%s%s\n", caps[i].name, caps[i].need == NEEDED ? "needed" : "optional",
+	printf("  %-49s%-10s%s%s%s\n", caps[i].name, caps[i].need == NEEDED ? "needed" : "optional",
 	       ink(stdout, colour), word, ink(stdout, INK_PLAIN));
 	if (state != 0)
 		return;

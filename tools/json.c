@@ -46,11 +46,20 @@ static struct json_object *inside(struct json_object *object, const char *name)
 	return found;
 }
 
+/* Of a histogram, that of its times: its count explains itself. */
+static void add_unit(struct json_object *object, const struct report_item *item)
+{
+	if (item->unit[0] == '\0' || item->text)
+		return;
+	json_word(inside(object, "units"), item->name, item->unit);
+}
+
 static void add_item(void *arg, const struct report_item *item)
 {
 	struct json_object *place = arg;
 	const char *name = item->field ? item->field : item->name;
 
+	add_unit(arg, item);
 	if (group_names[item->group])
 		place = inside(place, group_names[item->group]);
 	if (item->field)

@@ -13,7 +13,7 @@
 
 /*
  * { program, pid, ..., options: {}, capabilities: {}, memory: {}, counters: {}, gauges: {},
- *   histograms: { name: { count, mean, ... } }, ratios: {} }
+ *   histograms: { name: { count, mean, ... } }, ratios: {}, units: { name: unit } }
  */
 struct json_object *json_report(const struct report *r);
 

@@ -84,39 +84,47 @@ static void send_all(struct connection *c, const char *from, size_t length)
 	}
 }
 
+/* Called when all of `in` has been read. */
 static void receive_more(struct connection *c)
 {
 	ssize_t n;
 
-	if (c->start) {
-		memmove(c->in, c->in + c->start, c->end - c->start);
-		c->end -= c->start;
-		c->start = 0;
-	}
 	do {
-		n = read(c->fd, c->in + c->end, sizeof(c->in) - c->end);
+		n = read(c->fd, c->in, sizeof(c->in));
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		host_die(HOST_FAILED, "the server went away");
-	c->end += (size_t)n;
+	c->start = 0;
+	c->end = (size_t)n;
 }
 
-/* `length` bytes that stay valid until the next call. */
-static const char *take(struct connection *c, size_t length)
+/* Says what came instead, up to the end of its first line. */
+static _Noreturn void wrong(const struct connection *c, uint64_t key)
 {
-	while (c->end - c->start < length)
-		receive_more(c);
-	c->start += length;
-	return c->in + c->start - length;
+	size_t have = c->end - c->start;
+	const char *got = c->in + c->start, *end = memchr(got, '\r', have);
+
+	host_die(HOST_WRONG_BYTES,
+		 "key %llu does not hold what was stored: the server answered %.*s",
+		 (unsigned long long)key, (int)(end ? end - got : 0), got);
 }
 
+/* Compares as far as bytes have come: a wrong answer may be shorter than the right one. */
 static void expect(struct connection *c, const char *text, size_t length, uint64_t key)
 {
-	const char *got = take(c, length);
+	while (length) {
+		size_t have, here;
 
-	if (memcmp(got, text, length) != 0)
-		host_die(HOST_WRONG_BYTES, "key %llu: the server answered %.60s",
-			 (unsigned long long)key, got);
+		if (c->start == c->end)
+			receive_more(c);
+		have = c->end - c->start;
+		here = have < length ? have : length;
+		if (memcmp(c->in + c->start, text, here) != 0)
+			wrong(c, key);
+		c->start += here;
+		text += here;
+		length -= here;
+	}
 }
 
 static void expect_value(struct connection *c, uint64_t key)

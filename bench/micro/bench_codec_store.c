@@ -208,7 +208,7 @@ static void check_round_trips(void)
 			codec_fill(back, p->word);
 		else if (codec_unpack(p->bytes, p->len, back))
 			die("a page does not unpack");
-		if (memcmp(back, page[i], PC_PAGE))
+		if (memcmp(back, page[i], PC_PAGE) != 0)
 			die("a page came back different");
 	}
 }

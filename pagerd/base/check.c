@@ -17,7 +17,7 @@ _Noreturn void pc_fatal(const char *what, uint64_t fact1, uint64_t fact2)
 	struct kernel_sigaction dfl = {0};
 	unsigned long abrt = 1ul << (SIGABRT - 1);
 
-	log_line(LOG_ERROR, what, "a", fact1, "b", fact2);
+	log_last_words(what, fact1, fact2);
 	SYS4(__NR_rt_sigaction, SIGABRT, &dfl, 0, sizeof(abrt));
 	SYS4(__NR_rt_sigprocmask, SIG_UNBLOCK, &abrt, 0, sizeof(abrt));
 	SYS3(__NR_tgkill, sys_getpid(), sys_gettid(), SIGABRT);

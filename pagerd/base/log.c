@@ -106,3 +106,8 @@ void log_line(enum log_level level, const char *what, const char *name1, uint64_
 	if (level == LOG_ERROR || spend_line())
 		compose(what, name1, value1, name2, value2);
 }
+
+void log_last_words(const char *what, uint64_t fact1, uint64_t fact2)
+{
+	compose(what, "fact1", fact1, "fact2", fact2);
+}

@@ -32,6 +32,8 @@ void log_set_borrow(log_borrow_fn *fn);
  * for many are a -errno. */
 void log_line(enum log_level level, const char *what, const char *name1, uint64_t value1,
 	      const char *name2, uint64_t value2);
+/* What is said before the process is ended: whatever the level, LOG=off included. */
+void log_last_words(const char *what, uint64_t fact1, uint64_t fact2);
 static inline void log_say(enum log_level level, const char *what)
 {
 	log_line(level, what, 0, 0, 0, 0);

@@ -113,3 +113,9 @@ pc_ns sys_thread_cpu(void)
 {
 	return clock_read(CLOCK_THREAD_CPUTIME_ID);
 }
+
+/* The kernel's encoding of a thread's CPU clock: inverted id, "per thread", "scheduler time". */
+pc_ns sys_cpu_of(int tid)
+{
+	return clock_read((long)(int)(((unsigned)~tid << 3) | 4u | 2u));
+}

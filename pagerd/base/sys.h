@@ -107,6 +107,7 @@ long sys_futex_wake(uint32_t *word, int waiters);
 long sys_futex_wake_shared(uint32_t *word, int waiters);
 
 pc_ns sys_monotonic(void);
-pc_ns sys_thread_cpu(void); /* CPU time of the calling thread */
+pc_ns sys_thread_cpu(void);    /* CPU time of the calling thread */
+pc_ns sys_cpu_of(int tid);     /* of another thread of this process, 0 if it has gone */
 
 #endif

@@ -8,10 +8,13 @@
  *     (an unsorted commit silently stops the kdamond).
  *   - damon_read() asks for update_schemes_tried_regions, which blocks for about one aggregation:
  *     call it from the work thread only.
- *   - ours is known by its index and by the pid of its kdamond; if another one is found in its
- * place, ours counts as stopped. RETURNS 0 or -errno: -EBUSY someone else's kdamond runs; -ENOENT
- * no DAMON or no virtual address operations; -EACCES not permitted; -ESRCH ours has stopped (re-arm
- * by damon_start). THREADS the work thread.
+ *   - ours is known by its index and by the pid of its kdamond: when another one is found in its
+ *     place, ours counts as stopped.
+ *
+ * RETURNS 0 or -errno: -EBUSY someone else's kdamond runs; -ENOENT no DAMON or no virtual address
+ *   operations; -EACCES not permitted; -ESRCH ours has stopped (re-arm by damon_start).
+ *
+ * THREADS the work thread.
  */
 #ifndef PC_KERNEL_DAMON_H
 #define PC_KERNEL_DAMON_H

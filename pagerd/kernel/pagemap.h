@@ -10,7 +10,7 @@
 #define PAGEMAP_BATCH 64u
 
 struct pagemap {
-	int fd; /* /proc/self/pagemap */
+	int fd; /* /proc/thread-self/pagemap */
 };
 
 int pagemap_open(struct pagemap *pm); /* 0 or -errno */

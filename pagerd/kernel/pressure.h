@@ -13,7 +13,8 @@ struct pressure {
 	int leader; /* /proc/self/status: a tracer may hold only the first thread */
 };
 
-struct process_facts {	    /* of the process; tracer and seccomp: of this thread or the leader */
+/* Of the process; tracer and seccomp mode of this thread or the leader, whichever says more. */
+struct process_facts {
 	uint64_t rss_anon;  /* bytes */
 	uint64_t vm_locked; /* bytes */
 	int tracer_pid;

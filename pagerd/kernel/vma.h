@@ -2,7 +2,7 @@
  * vma.h - walks the mappings of the process: /proc/self/smaps (flags included), or maps (cheap).
  *
  * DESIGN  Pure parsing over a reader that fills a caller's buffer: the parser is fed by
- *         vma_parse() in tests and fuzzers, by read(2) on an open descriptor in vma_walk().
+ *         vma_parser_feed() in tests and fuzzers, by read(2) on an open descriptor in vma_walk().
  * FLAGS   VmFlags become a 64-bit set; a two-letter code that is not known here sets
  *         VMA_FLAG_UNKNOWN, so that discover can refuse what it has never heard of (hazard N1).
  * THREADS the work thread; buffers are the caller's.
@@ -12,19 +12,19 @@
 
 #include "base/types.h"
 
-/* PC_VMFLAG(bit, code): the codes of /proc/PID/smaps' VmFlags line (Linux 6.18). */
+/* X(code): the codes of /proc/PID/smaps' VmFlags line (Linux 6.18). */
+/* clang-format off */
 #define VMA_FLAGS(X)                                                                               \
-	X(rd)                                                                                      \
-	X(wr)                                                                                      \
-	X(ex) X(sh) X(mr) X(mw) X(me) X(ms) X(gd) X(pf) X(lo) X(io) X(sr) X(rr) X(dc) X(de) X(ac)  \
-	    X(nr) X(ht) X(sf) X(ar) X(wf) X(dd) X(sd) X(mm) X(hg) X(nh) X(mg) X(um) X(uw) X(ui)    \
-		X(dp) X(ss) X(sl) X(mt) X(gu) X(lf) X(bt)
+	X(rd) X(wr) X(ex) X(sh) X(mr) X(mw) X(me) X(ms) X(gd) X(pf) X(lo) X(io) X(sr) X(rr) X(dc)  \
+	X(de) X(ac) X(nr) X(ht) X(sf) X(ar) X(wf) X(dd) X(sd) X(mm) X(hg) X(nh) X(mg) X(um) X(uw)  \
+	X(ui) X(dp) X(ss) X(sl) X(mt) X(gu) X(lf) X(bt)
 enum vma_flag_bit {
 #define X(code) VMA_BIT_##code,
 	VMA_FLAGS(X)
 #undef X
-	    VMA_BIT_UNKNOWN
+	VMA_BIT_UNKNOWN
 };
+/* clang-format on */
 #define VMA_FLAG(code)	 (1ull << VMA_BIT_##code)
 #define VMA_FLAG_UNKNOWN (1ull << VMA_BIT_UNKNOWN)
 

@@ -76,7 +76,7 @@ void render_csv_row(const struct report *r, struct text *t)
 
 /* --- summary -------------------------------------------------------------------------------- */
 
-enum { LABEL_WIDTH = 14, CELL_WIDTH = 11, OPTION_WIDTH = 22, OPTIONS_IN_LINE = 3 };
+enum { LABEL_WIDTH = 16, CELL_WIDTH = 11, OPTION_WIDTH = 22, OPTIONS_IN_LINE = 3 };
 
 static void label(struct text *t, const char *name)
 {
@@ -257,6 +257,8 @@ void render_summary(const struct report *r, struct text *t)
 
 	identity(r, t);
 	state(r, t);
+	if (report_value(r, "ranges_added") == 0) /* nothing happened: most helpers of a shell */
+		return;
 	options_in_force(r, t);
 	memory(r, t);
 	pages(r, t);

@@ -5,7 +5,7 @@
  *       column: header and row of one segment always agree. Histograms are name_field, options
  *       option_name, capabilities cap_name. Words are quoted.
  * TEXT  What a person asks first: who, how it is managed or why not, memory before and now,
- *       faults, latencies.
+ *       faults, latencies. Two lines for a process in which nothing was ever managed.
  *
  * Overflow truncates and is seen in t->truncated.
  */

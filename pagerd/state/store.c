@@ -66,17 +66,20 @@ struct place {
 	unsigned slot;
 };
 
+/* Written by nobody; by the work thread; by everybody: a cache line, or more, for each. */
 static struct store {
 	unsigned char *space;
 	struct slab *slab;
-	uint32_t slabs; /* that fit in the space */
-	uint32_t fresh; /* the first FRESH slab */
 	store_give_back_fn *give_back;
-	uint32_t empty, returned, marked; /* lists */
+	uint32_t slabs; /* that fit in the space */
+
+	uint32_t fresh __attribute__((aligned(64))); /* the first FRESH slab */
+	uint32_t empty, returned, marked;	     /* lists */
 	uint64_t mapped;
 	uint64_t idle; /* the part of `mapped` in EMPTY slabs */
-	struct class class[CLASSES];
+
 	uint32_t freed __attribute__((aligned(64))); /* slabs to look at, pushed by who frees */
+	struct class class[CLASSES];
 } store;
 
 /* --- sizes --------------------------------------------------------------------------------- */
@@ -170,11 +173,12 @@ static bool length_fits(const struct slab *s, unsigned len)
 	return len >= 1 && len <= PC_PAGE && len + STORE_HEADER <= s->slot_bytes;
 }
 
-static uint32_t entry_crc(const struct entry *e, uint32_t seed)
+/* `len` is e->len, read once: a wild write may change it between a check and its use. */
+static uint32_t entry_crc(const struct entry *e, unsigned len, uint32_t seed)
 {
 	size_t unchecked = offsetof(struct entry, len);
 
-	return codec_crc(seed, &e->len, STORE_HEADER - unchecked + e->len);
+	return codec_crc(seed, &e->len, STORE_HEADER - unchecked + len);
 }
 
 /* --- states, by the work thread -------------------------------------------------------------- */
@@ -222,7 +226,7 @@ static void become(struct slab *s, enum slab_state state)
 
 	if (list)
 		list_remove(list, s);
-	s->state = (uint8_t)state;
+	s->state = state;
 	list = list_of(s);
 	if (list)
 		list_add(list, s);
@@ -271,9 +275,9 @@ static void take_in_freed(void)
 /* Every slot is free, but those that the slab is too small for are taken for ever. */
 static void lay_out(struct slab *s, unsigned class)
 {
-	s->class = (uint8_t) class;
-	s->slot_bytes = (uint16_t)slot_bytes_of(class);
-	s->slots = (uint16_t)slots_of(class);
+	s->class = class;
+	s->slot_bytes = slot_bytes_of(class);
+	s->slots = slots_of(class);
 	for (unsigned w = 0; w < SLAB_WORDS; w++) {
 		unsigned below = w * 64;
 		unsigned here = s->slots > below ? PC_MIN(s->slots - below, 64) : 0;
@@ -293,7 +297,7 @@ static struct slab *open_slab(unsigned class)
 	} else if (store.returned) {
 		s = slab_at(store.returned);
 	} else if (store.fresh < store.slabs) {
-		s = &store.slab[store.fresh++];
+		s = slab_at(++store.fresh);
 	} else {
 		return NULL;
 	}
@@ -332,7 +336,7 @@ static void touch(struct place p)
 	if (pages <= p.slab->touched)
 		return;
 	store_relaxed(&store.mapped, store.mapped + (pages - p.slab->touched) * PC_PAGE);
-	p.slab->touched = (uint8_t)pages;
+	p.slab->touched = pages;
 }
 
 /* The entry at `p` is written: from here on it exists. */
@@ -365,10 +369,10 @@ store_ref store_put(const void *bytes, unsigned len, uint32_t seed)
 		return 0;
 	p.slot = free_slot(p.slab);
 	e = entry_at(p);
-	e->len = (uint16_t)len;
+	e->len = len;
 	e->pad = 0;
 	memcpy(e->bytes, bytes, len);
-	e->crc = entry_crc(e, seed);
+	e->crc = entry_crc(e, len, seed);
 	return occupy(p, len);
 }
 

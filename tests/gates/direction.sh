@@ -18,10 +18,19 @@ declare -A may=(
 room_of() {
 	case $1 in
 	include/* | predicomp/*) echo contracts ;;
-	pagerd/pager.[ch] | pager.h) echo pager ;;
 	pagerd/*/* | base/* | kernel/* | state/* | flow/* | report/*) f=${1#pagerd/}; echo "${f%%/*}" ;;
-	preload/* | tools/* | bpf/* | bench/*) echo "${1%%/*}" ;;
-	*) echo "$2" ;; # a file's neighbour, by its bare name
+	pagerd/*) echo pager ;;
+	*/*) echo "${1%%/*}" ;;
+	esac
+}
+
+# A bare name is a neighbour of its includer, or one of the facade's headers.
+path_of() {
+	local beside
+	beside=$(dirname "$2")/$1
+	case $1 in
+	*/*) echo "$1" ;;
+	*) if [ -e "$beside" ]; then echo "$beside"; else echo "pagerd/$1"; fi ;;
 	esac
 }
 
@@ -30,8 +39,8 @@ edges=$(grep -rnE --include='*.[ch]' --include='*.def' '^[[:space:]]*#[[:space:]
 fail 'an #include runs against the arrows' < <(while IFS=: read -r file line text; do
 	header=${text#*\"}
 	header=${header%%\"*}
-	from=$(room_of "$file" none)
-	to=$(room_of "$header" "$from")
+	from=$(room_of "$file")
+	to=$(room_of "$(path_of "$header" "$file")")
 	[[ " $from ${may[$from]} " == *" $to "* ]] ||
 		echo "$file:$line includes $header: $from may not see $to"
 done <<<"$edges")

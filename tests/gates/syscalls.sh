@@ -12,12 +12,12 @@ only() {
 	fail "$3" < <(grep -E -- "^[^:]*:[0-9]+:.*($1)" <<<"$code" | grep -vE -- "^($2):")
 }
 
-only '\b(__asm__|asm)\b[^/]' 'pagerd/base/((sys|mem)\.c|(atomic|clock)\.[ch])|preload/[a-z_]+\.c' \
+only '\b(__asm__|asm)\b[^/]' 'pagerd/base/((sys|mem)\.c|(atomic|clock)\.[ch])|preload/[a-z_]+\.[ch]' \
 	'assembly outside base/ and the shim'
 only '\bsyscall[ \t]*\(' 'preload/[a-z_]+\.[ch]' "libc's syscall() outside the shim"
 only '\b(sys_call|SYS[1-6])[ \t]*\(|\b__NR_' \
-	'pagerd/(base|kernel)/[a-z]+\.[ch]|pagerd/pager\.c|preload/[a-z_]+\.[ch]' \
-	'a system call by number outside base, kernel and pager.c'
+	'pagerd/(base/|kernel/|)[a-z]+\.[ch]|preload/[a-z_]+\.[ch]' \
+	'a system call by number in state/ or flow/'
 only '__(atomic|sync)_|\b_Atomic\b' 'pagerd/base/atomic\.h' 'an atomic without its order in its name'
 only '\b(uname|utsname)\b' 'pagerd/kernel/caps\.c' 'the kernel version asked for outside kernel/caps.c'
 only '\b((secure_)?getenv|environ)\b' 'pagerd/base/options\.c|preload/[a-z_]+\.[ch]' \

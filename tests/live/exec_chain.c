@@ -9,6 +9,7 @@ int main(int argc, char **argv)
 	char *memory = host_cold(LEN, 1), *count = memory + LEN / 2;
 	int link = argc > 1 ? atoi(argv[1]) : 0;
 
+	host_nap();
 	HOST_CHECK(host_same(memory, LEN, 1));
 	if (link == LINKS)
 		return 0;

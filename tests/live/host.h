@@ -162,29 +162,35 @@ static inline size_t host_absent(void *at, size_t len)
 	return absent;
 }
 
-/*
- * Waits until most of [at, at + len) has left, at most HOST_PATIENCE_MS. It is a failure when none
- * has and HOST_MUST_LEAVE is set: what follows would then show nothing.
- */
-static inline void host_let_leave(void *at, size_t len)
+/* Waits until most of [at, at + len) has left, at most `ms`; tells whether any has. */
+static inline bool host_wait_absent(void *at, size_t len, long ms)
 {
-	uint64_t until = host_now_ms() + (uint64_t)host_number("HOST_PATIENCE_MS", 50);
+	uint64_t until = host_now_ms() + (uint64_t)ms;
 	size_t absent;
 
 	while ((absent = host_absent(at, len)) < len / PAGE * 3 / 4 && host_now_ms() < until)
 		host_sleep_ms(2);
-	if (!absent && host_number("HOST_MUST_LEAVE", 0))
-		HOST_FAIL("no page of %zu KiB left within %ld ms", len >> 10,
-			  host_number("HOST_PATIENCE_MS", 50));
+	return absent > 0;
 }
 
-/* `len` bytes of pattern `seed` that have left, if they leave at all. */
+/* For memory that was in use before, and may rightly be thought warm. */
+static inline void host_let_leave(void *at, size_t len)
+{
+	host_wait_absent(at, len, host_number("HOST_PATIENCE_MS", 50) / 10);
+}
+
+/*
+ * `len` new bytes of pattern `seed` that have left. It is a failure when none has and
+ * HOST_MUST_LEAVE is set: what follows would then show nothing.
+ */
 static inline void *host_cold(size_t len, uint64_t seed)
 {
 	void *at = host_map(len);
 
 	host_fill(at, len, seed);
-	host_let_leave(at, len);
+	if (!host_wait_absent(at, len, host_number("HOST_PATIENCE_MS", 50)) &&
+	    host_number("HOST_MUST_LEAVE", 0))
+		HOST_FAIL("no page of %zu KiB left", len >> 10);
 	return at;
 }
 

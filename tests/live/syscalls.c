@@ -377,12 +377,8 @@ static const struct {
 int main(void)
 {
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		struct buffers b = {host_map(LEN), host_map(LEN)};
+		struct buffers b = {host_cold(LEN, SOURCE), host_cold(LEN, TARGET)};
 
-		host_fill(b.source, LEN, SOURCE);
-		host_fill(b.target, LEN, TARGET);
-		host_let_leave(b.source, LEN);
-		host_let_leave(b.target, LEN);
 		printf("%s\n", tests[i].name);
 		fflush(stdout);
 		tests[i].test(b);

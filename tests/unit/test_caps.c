@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -27,8 +28,8 @@ static struct {
 	bool no_uffd;	       /* neither the device nor the call */
 	uint64_t features;     /* if not 0, only handshakes that ask for one of these */
 	long error;
-	bool move_lies; /* UFFDIO_MOVE says done and does nothing */
-	bool scan_lies; /* PAGEMAP_SCAN finds nothing */
+	enum { MOVES, DOES_NOTHING, LOSES, COPIES } move; /* what UFFDIO_MOVE really does */
+	bool scan_lies; /* PAGEMAP_SCAN finds one page, the wrong one */
 	int fail_in;	/* counts down to the call that fails; -1 for none */
 } lack;
 
@@ -46,16 +47,23 @@ static bool is_lacking(long nr, long b, long c)
 	return !lack.request || (unsigned long)b == lack.request;
 }
 
-static long lie(unsigned long request, void *arg)
+static long move_otherwise(int fd, struct uffdio_move *m)
 {
-	struct uffdio_move *move = arg;
-	struct pm_scan_arg *scan = arg;
+	struct uffdio_copy copy = {.dst = m->dst, .src = m->src, .len = m->len};
 
-	if (request == UFFDIO_MOVE)
-		move->move = (int64_t)move->len;
-	else
-		scan->walk_end = scan->end;
-	return 0;
+	m->move = (int64_t)m->len;
+	if (lack.move == LOSES)
+		return madvise((void *)m->src, m->len, MADV_DONTNEED);
+	return lack.move == COPIES ? ioctl(fd, UFFDIO_COPY, &copy) : 0;
+}
+
+static long scan_wrongly(struct pm_scan_arg *scan)
+{
+	struct page_region *region = (struct page_region *)scan->vec;
+
+	*region = (struct page_region){scan->start, scan->start + PC_PAGE, PAGE_IS_PRESENT};
+	scan->walk_end = scan->end;
+	return 1;
 }
 
 long __real_sys_call(long nr, long a, long b, long c, long d, long e, long f);
@@ -63,16 +71,14 @@ long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f);
 
 long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 {
-	const bool lies =
-	    nr == __NR_ioctl && ((lack.move_lies && (unsigned long)b == UFFDIO_MOVE) ||
-				 (lack.scan_lies && (unsigned long)b == PAGEMAP_SCAN));
-
 	if (is_lacking(nr, b, c))
 		return lack.error;
 	if (nr != __NR_close && nr != __NR_munmap && lack.fail_in >= 0 && lack.fail_in-- == 0)
 		return -EPERM;
-	if (lies)
-		return lie((unsigned long)b, (void *)c);
+	if (lack.move != MOVES && nr == __NR_ioctl && (unsigned long)b == UFFDIO_MOVE)
+		return move_otherwise((int)a, (struct uffdio_move *)c);
+	if (lack.scan_lies && nr == __NR_ioctl && (unsigned long)b == PAGEMAP_SCAN)
+		return scan_wrongly((struct pm_scan_arg *)c);
 	return __real_sys_call(nr, a, b, c, d, e, f);
 }
 
@@ -204,9 +210,11 @@ static void move_that_lies(void **state)
 {
 	(void)state;
 	need_cap(PC_CAP_MOVE, "UFFDIO_MOVE");
-	lack_nothing();
-	lack.move_lies = true;
-	assert_false(caps_have(PC_CAP_MOVE));
+	for (int way = DOES_NOTHING; way <= COPIES; way++) {
+		lack_nothing();
+		lack.move = way;
+		assert_false(caps_have(PC_CAP_MOVE));
+	}
 }
 
 static void scan_that_lies(void **state)

@@ -20,6 +20,26 @@
 
 #include <cmocka.h>
 
+#if defined(__SANITIZE_THREAD__)
+#define TSAN true
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TSAN true
+#endif
+#endif
+#ifndef TSAN
+#define TSAN false
+#endif
+
+/* ThreadSanitizer adds memory and a thread of its own, and refuses threads after a fork. */
+static void need_plain_process(void)
+{
+	if (!TSAN)
+		return;
+	print_message("SKIP: a process without ThreadSanitizer is missing\n");
+	skip();
+}
+
 /* While not empty, every absolute path is opened below this folder. */
 static char root[64];
 
@@ -241,6 +261,7 @@ static void anonymous_memory_is_followed(void **state)
 	char *at;
 
 	(void)state;
+	need_plain_process();
 	assert_int_equal(pressure_open(&p), 0);
 	before = pressure_anon(&p);
 	assert_true(before > 0);
@@ -275,6 +296,7 @@ static void facts_of_this_process(void **state)
 	    mmap(NULL, 4 * PC_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	(void)state;
+	need_plain_process();
 	assert_true(at != MAP_FAILED);
 	assert_int_equal(pressure_open(&p), 0);
 	assert_int_equal(pressure_facts(&p, &before), 0);
@@ -374,11 +396,13 @@ static void *after_main(void *arg)
 
 static void works_after_main_has_left(void **state)
 {
-	pid_t child = fork();
 	pthread_t thread;
+	pid_t child;
 	int status;
 
 	(void)state;
+	need_plain_process();
+	child = fork();
 	if (child == 0) {
 		alarm(20);
 		leader = pthread_self();

@@ -416,11 +416,14 @@ static void summary_says_what_matters(void **state)
 		segment->option[id] = options_word(&defaults, id);
 	segment->run_state = PC_STATE_WAITING;
 	segment->inert_reason = 9;
+	render(&r, RENDER_SUMMARY_BYTES, render_summary);
+	assert_non_null(strstr(lines, "waiting, not managed: less anonymous memory"));
+	assert_null(strstr(lines, "options"));
+	ADD(0, ranges_added, 1);
 	SET(bytes_resident, 300 << 20);
 	OBSERVE(0, fault_all, 4700);
 	render(&r, RENDER_SUMMARY_BYTES, render_summary);
 	assert_non_null(strstr(lines, "a.out, process 4711, 1m00s\n"));
-	assert_non_null(strstr(lines, "waiting, not managed: less anonymous memory"));
 	assert_non_null(strstr(lines, "COLD_AGE=5s"));
 	assert_non_null(strstr(lines, "HOTNESS=auto"));
 	assert_non_null(strstr(lines, "300.0 MiB"));
