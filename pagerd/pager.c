@@ -69,6 +69,7 @@ static struct {
 	struct crew_member pager_member[PAGERS_MAX];
 	struct fault_thread pager[PAGERS_MAX];
 	unsigned pagers;
+	pc_ns deserted_at; /* when that was last asked */
 	pc_ns pager_cpu_gone; /* CPU time of pagers that have ended */
 	struct anchor anchor;
 	struct work work;
@@ -459,10 +460,23 @@ static void show_pagers(void)
 	SET(pagers_waiting, crew.pagers - parked);
 }
 
+/* Once a second; the last of us to go ends the process, with the status of its first thread. */
+static void leave_if_deserted(void)
+{
+	pc_ns now = sys_monotonic();
+
+	if (now - crew.deserted_at < PC_SEC)
+		return;
+	crew.deserted_at = now;
+	if (discover_deserted())
+		store_release(&crew.stop, 1);
+}
+
 static pc_ns round_of_work(pc_ns wait)
 {
 	serve_mailbox();
 	serve_host();
+	leave_if_deserted();
 	if (crew.active) {
 		wait = work_tick(&crew.work, sys_monotonic());
 		show_pagers();
@@ -484,6 +498,9 @@ static int work_main(void *arg)
 		show(PC_STATE_INERT, PC_INERT_MISSING_CAP);
 		return 0;
 	}
+	discover_forget();
+	discover_own_thread((int)sys_gettid());
+	crew.deserted_at = sys_monotonic();
 	show(crew.drained ? PC_STATE_INERT : PC_STATE_WAITING,
 	     crew.drained ? PC_INERT_DRAINED : PC_INERT_SMALL);
 	sleep_until_asked(wait);
@@ -713,6 +730,19 @@ void pager_exclude(pc_addr start, pc_addr end)
 	/* What cannot be remembered cannot be kept out: the whole process is left alone. */
 	if (full)
 		pager_quit(PC_INERT_EXCLUDED);
+}
+
+bool pager_holds(pc_addr start, pc_addr end)
+{
+	if (!pager_active() || end > PC_ADDR_MAX)
+		return false;
+	for (pc_addr at = unit_floor(start); at < end; at += PC_UNIT) {
+		const struct unit *u = range_find(at);
+
+		if (u && unit_any_registered(u))
+			return true;
+	}
+	return false;
 }
 
 void pager_include(pc_addr start, pc_addr end)

@@ -73,6 +73,12 @@ void pager_fork_child(void);
  */
 void pager_exclude(pc_addr start, pc_addr end);
 
+/*
+ * True if pages of [start, end) may be away or registered. Cheap; a look, not a lock: it may be
+ * outdated when it returns.
+ */
+bool pager_holds(pc_addr start, pc_addr end);
+
 /* What pager_exclude() did, undone: [start, end) is ordinary memory again (munlock, MADV_DOFORK). */
 void pager_include(pc_addr start, pc_addr end);
 

@@ -7,12 +7,9 @@
 #include "kernel/caps.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <linux/fcntl.h>
+#include <linux/memfd.h>
 #include <sys/mman.h>
-
-#ifndef MFD_CLOEXEC
-#define MFD_CLOEXEC 1u
-#endif
 
 static void *segment;
 
@@ -68,7 +65,7 @@ static long write_all(int fd, const char *bytes, size_t n)
 
 int segment_publish(void)
 {
-	long fd = SYS2(__NR_memfd_create, PC_SEGMENT_NAME, MFD_CLOEXEC);
+	long fd = SYS2(__NR_memfd_create, PC_SEGMENT_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	long err;
 
 	if (fd < 0)
@@ -76,6 +73,9 @@ int segment_publish(void)
 	err = SYS2(__NR_fchmod, fd, 0600);
 	if (!err)
 		err = write_all((int)fd, segment, page_ceil(stats_segment_bytes()));
+	/* Another process of this user could otherwise cut it short under us, which is a SIGBUS. */
+	if (!err)
+		err = SYS3(__NR_fcntl, fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 	if (!err)
 		err = map_over(MAP_SHARED, (int)fd);
 	if (err)

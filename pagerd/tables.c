@@ -44,6 +44,8 @@ static int reserve_all(uint64_t memory)
 		return -ENOMEM;
 	/* A huge page in staging would be one the pages that come next must be split from. */
 	sys_madvise((pc_addr)tables.slots.at, tables.slots.bytes, MADV_NOHUGEPAGE);
+	/* The store counts what it has touched page by page. */
+	sys_madvise((pc_addr)tables.store.at, tables.store.bytes, MADV_NOHUGEPAGE);
 	return 0;
 }
 

@@ -76,13 +76,19 @@ struct cloned {
 	void *arg;
 };
 
-/* Its memory is a copy, so that the parent's frame is still there to be read. */
+/*
+ * Its memory is a copy, so that the parent's frame is still there to be read. When it returns, libc
+ * ends this thread and not the process, which then lives on for as long as a thread of ours does.
+ */
 static int clone_child(void *arg)
 {
 	struct cloned *c = arg;
+	int status;
 
 	child();
-	return c->fn(c->arg);
+	status = c->fn(c->arg);
+	pager_quit(PC_INERT_FORKING);
+	return status;
 }
 
 HOOK(int, clone,

@@ -134,14 +134,47 @@ HOOK(void *, shmat, (int id, const void *at, int flags))
  * Registered memory is cut off from its neighbours, and the kernel moves one mapping only. Once it
  * is back and plain the pieces are one again, if they ever were.
  */
-HOOK(void *, mremap, (void *at, size_t len, size_t new_len, int flags, void *new_at))
+static void *mremap_whole(void *at, size_t len, size_t new_len, int flags, void *new_at)
 {
-	void *ret = real.mremap(at, len, new_len, flags, new_at);
+	void *ret;
 
-	if (ret != MAP_FAILED || errno != EFAULT || !pager_active())
-		return ret;
 	exclude_bytes(at, len);
 	ret = real.mremap(at, len, new_len, flags, new_at);
+	include_bytes(at, len);
+	return ret;
+}
+
+/* EFAULT: cut off from its neighbours just now; the call has done nothing. */
+HOOK(void *, mremap, (void *at, size_t len, size_t new_len, int flags, void *new_at))
+{
+	void *ret;
+
+	if (pager_holds((pc_addr)at, (pc_addr)at + len))
+		return mremap_whole(at, len, new_len, flags, new_at);
+	ret = real.mremap(at, len, new_len, flags, new_at);
+	if (ret == MAP_FAILED && errno == EFAULT && pager_active())
+		ret = mremap_whole(at, len, new_len, flags, new_at);
+	return ret;
+}
+
+#define CHUNK_HEADER   16u	     /* before a block that glibc mapped for itself */
+#define REALLOC_REMAPS (128u << 10) /* blocks from here on may be mappings of their own */
+
+/*
+ * glibc resizes large blocks by an mremap of its own, which no hook sees. Reports of a remap and of
+ * an unmap by two threads may reach the pager in the wrong order, so packed memory is not remapped.
+ */
+HOOK(void *, realloc, (void *block, size_t size))
+{
+	size_t len = block && pager_active() ? real.malloc_usable_size(block) : 0;
+	char *at = (char *)block - CHUNK_HEADER;
+	void *ret;
+
+	len += CHUNK_HEADER;
+	if (len < REALLOC_REMAPS || !pager_holds((pc_addr)at, (pc_addr)at + len))
+		return real.realloc(block, size);
+	exclude_bytes(at, len);
+	ret = real.realloc(block, size);
 	include_bytes(at, len);
 	return ret;
 }
@@ -262,6 +295,8 @@ HOOK(long, syscall, (long nr, long a, long b, long c, long d, long e, long f))
 	case __NR_process_madvise:
 		return hook_process_madvise((int)a, (const struct iovec *)b, (size_t)c, (int)d,
 					    (unsigned)e);
+	case __NR_mremap:
+		return (long)hook_mremap((void *)a, (size_t)b, (size_t)c, (int)d, (void *)e);
 	case __NR_mlock:
 		return hook_mlock((const void *)a, (size_t)b);
 	case __NR_mlock2:
@@ -288,6 +323,7 @@ HOOK(long, syscall, (long nr, long a, long b, long c, long d, long e, long f))
 	case __NR_seccomp:
 		pager_quit(PC_INERT_SECCOMP);
 		break;
+	case __NR_exit: /* of a thread behind libc's back: the process would wait for ours */
 	case __NR_set_tid_address:
 	case __NR_set_robust_list:
 		pager_quit(PC_INERT_ROBUST);

@@ -57,6 +57,8 @@
 #define REAL_LIBRARY(X)                                                                            \
 	X(long, syscall, (long nr, long a, long b, long c, long d, long e, long f),                \
 	  (nr, a, b, c, d, e, f))                                                                  \
+	X(void *, realloc, (void *block, size_t size), (block, size))                              \
+	X(size_t, malloc_usable_size, (void *block), (block))                                      \
 	X(pid_t, _Fork, (void), ())                                                                \
 	X(int, clone,                                                                              \
 	  (int (*fn)(void *), void *stack, int flags, void *arg, pid_t *parent, void *tls,         \

@@ -2,8 +2,8 @@
 # clang-tidy over every source of the product, with the checks of .clang-tidy.
 set -euo pipefail
 
-source_dir=${PREDICOMP_SOURCE:-$(cd "$(dirname "$0")/.." && pwd)}
-build_dir=${PREDICOMP_BUILD:-$source_dir/build}
+source_dir=${TEST_SOURCE:-$(cd "$(dirname "$0")/.." && pwd)}
+build_dir=${TEST_BUILD:-$source_dir/build}
 if ! command -v clang-tidy >/dev/null; then
 	echo 'SKIP: clang-tidy is missing: apt-get install clang-tidy'
 	exit 77
@@ -18,8 +18,9 @@ sed 's/ -fno-tree-loop-distribute-patterns//' "$commands" >"$work/compile_comman
 
 cd "$source_dir"
 status=0
+# One file a run: with several, clang-tidy 14 takes every va_list of the later ones for uninitialized.
 find pagerd preload tools bench -name '*.c' -print0 |
-	xargs -0 -n 4 -P "$(nproc)" clang-tidy -p "$work" --quiet --warnings-as-errors='*' \
+	xargs -0 -n 1 -P "$(nproc)" clang-tidy -p "$work" --quiet --warnings-as-errors='*' \
 		>"$work/said" 2>"$work/noise" || status=1
 cat "$work/said"
 grep -E '^(error|Error)' "$work/noise" || true

@@ -1,6 +1,8 @@
 /* evict - all that may leave leaves now. */
 #include "order.h"
 
+#include <inttypes.h>
+
 static void progress(struct target *t)
 {
 	struct refusal why;
@@ -8,8 +10,8 @@ static void progress(struct target *t)
 
 	if (attach_refresh(t, &why) != STATUS_OK)
 		return;
-	snprintf(line, sizeof(line), "%llu pages packed",
-		 (unsigned long long)report_value(&t->report, "pages_stored"));
+	snprintf(line, sizeof(line), "%" PRIu64 " pages packed",
+		 report_value(&t->report, "pages_stored"));
 	order_progress(line);
 }
 

@@ -1,6 +1,8 @@
 /* restore - everything comes back, and the process is left alone until it is told otherwise. */
 #include "order.h"
 
+#include <inttypes.h>
+
 static void progress(struct target *t)
 {
 	struct refusal why;
@@ -8,9 +10,9 @@ static void progress(struct target *t)
 
 	if (attach_refresh(t, &why) != STATUS_OK)
 		return;
-	snprintf(line, sizeof(line), "%llu pages left",
-		 (unsigned long long)(report_value(&t->report, "pages_stored") +
-				      report_value(&t->report, "pages_staged")));
+	snprintf(line, sizeof(line), "%" PRIu64 " pages left",
+		 report_value(&t->report, "pages_stored") +
+		     report_value(&t->report, "pages_staged"));
 	order_progress(line);
 }
 

@@ -115,7 +115,7 @@ static int send_all(pid_t pid, const struct assignment *list, size_t count, pc_n
 
 static int set(int argc, char **argv, pc_ns timeout)
 {
-	struct assignment list[PC_OPT_COUNT];
+	struct assignment list[PC_OPT_COUNT] = {0};
 	size_t count = 0;
 	pid_t pid;
 	int err;

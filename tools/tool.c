@@ -27,14 +27,14 @@ static const char *const inks[] = {
 
 int complain(int status, const char *format, ...)
 {
+	char line[PATH_MAX];
 	va_list args;
 
-	fflush(stdout);
-	fputs("predicomp: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	fputc('\n', stderr);
+	fflush(stdout); /* what was said before comes before it */
+	fprintf(stderr, "predicomp: %s\n", line);
 	return status;
 }
 

@@ -27,7 +27,7 @@ static int by_value(const void *a, const void *b)
 
 static uint32_t *sequence(int shuffled)
 {
-	uint32_t *order = malloc(pages * sizeof(*order));
+	uint32_t *order = calloc(pages, sizeof(*order));
 	uint64_t state = 1;
 
 	if (!order)
@@ -46,9 +46,13 @@ static uint32_t *sequence(int shuffled)
 
 static void touch(size_t count, int shuffled)
 {
-	uint32_t *order = sequence(shuffled), *took = malloc(count * sizeof(*took));
+	uint32_t *order, *took;
 	uint64_t start, before, sum = 0, stalls = 0;
 
+	if (count < 1 || count > pages)
+		host_die(HOST_USAGE, "COUNT must be from 1 to %zu", pages);
+	order = sequence(shuffled);
+	took = malloc(count * sizeof(*took));
 	if (!took)
 		host_die(HOST_FAILED, "no memory for the times");
 	memset(took, 0, count * sizeof(*took));
@@ -96,9 +100,9 @@ static void obey(char *line)
 	else if (strcmp(word, "check") == 0)
 		check();
 	else if (argument && strcmp(word, "sequential") == 0)
-		touch(host_number(argument, "COUNT", pages), 0);
+		touch(host_number(argument, "COUNT", UINT32_MAX), 0);
 	else if (argument && strcmp(word, "random") == 0)
-		touch(host_number(argument, "COUNT", pages), 1);
+		touch(host_number(argument, "COUNT", UINT32_MAX), 1);
 	else
 		host_die(HOST_USAGE, "unknown command %s", word);
 	fflush(stdout);

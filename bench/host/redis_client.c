@@ -63,7 +63,7 @@ static void open_connection(struct connection *c, const char *path)
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		host_die(HOST_USAGE, "%s is too long for a socket", path);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	c->start = c->end = 0;
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&address, sizeof(address)) != 0)

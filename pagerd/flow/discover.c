@@ -242,6 +242,21 @@ static bool note_thread(int tid, void *arg)
 	return true;
 }
 
+static bool find_living(int tid, void *arg)
+{
+	bool *living = arg;
+
+	*living = !own_thread(tid) && !task_is_zombie(tid) && !task_is_kernel_made(tid);
+	return !*living;
+}
+
+bool discover_deserted(void)
+{
+	bool living = false;
+
+	return !task_each(find_living, &living) && !living;
+}
+
 static void find_threads(void)
 {
 	thread_prune(task_alive);

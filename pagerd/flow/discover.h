@@ -33,6 +33,12 @@ const struct span_set *discover_areas(void);
 
 bool discover_threads_ok(void);
 
+/*
+ * True if no thread of the program lives on. libc ends a process with its last thread, but it does
+ * not see ours, and a raw exit is not its business: the pager must then go too.
+ */
+bool discover_deserted(void);
+
 /* One predicate: may memory with these attributes be managed? Pure. */
 bool discover_manageable(const struct vma *v);
 

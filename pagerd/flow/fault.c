@@ -108,7 +108,7 @@ static void apply(unsigned shard, const struct uffd_event *e)
 		return;
 	case UFFD_REMAP:
 		COUNT(shard, events_remap);
-		forget_remap(e->start, e->to, e->end - e->start);
+		forget_remap(shard, e->start, e->to, e->end - e->start);
 		return;
 	case UFFD_UNKNOWN:
 		COUNT(shard, events_unexpected);

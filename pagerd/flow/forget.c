@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/stats.h"
 #include "flow/world.h"
+#include "kernel/vma.h"
 #include "state/range.h"
 #include "state/staging.h"
 #include "state/store.h"
@@ -13,21 +14,19 @@ struct slice {
 	unsigned first, end; /* page indices */
 };
 
-/* Steps *at through [.., end) unit by unit, skipping what has no unit. */
-static bool next_slice(pc_addr *at, pc_addr end, struct slice *s)
+/* The part of [*at, end) in the unit of *at; *at steps on. The unit may not exist. */
+static struct slice cut_slice(pc_addr *at, pc_addr end)
 {
-	while (*at < end) {
-		pc_addr base = unit_floor(*at);
-		pc_addr stop = PC_MIN(end, base + PC_UNIT);
+	pc_addr base = unit_floor(*at);
+	pc_addr stop = PC_MIN(end, base + PC_UNIT);
+	struct slice s = {
+		.unit = range_find(base),
+		.first = page_in_unit(*at),
+		.end = (unsigned)((stop - base) >> PC_PAGE_SHIFT),
+	};
 
-		s->unit = range_find(base);
-		s->first = page_in_unit(*at);
-		s->end = (unsigned)((stop - base) >> PC_PAGE_SHIFT);
-		*at = stop;
-		if (s->unit)
-			return true;
-	}
-	return false;
+	*at = stop;
+	return s;
 }
 
 static void release(unsigned shard, page_word w)
@@ -64,73 +63,108 @@ static void drop(unsigned shard, struct unit *u, unsigned page, page_word then)
 	unit_count(u, w, then);
 }
 
+/* True if a mapping lies at `page` now. */
+static bool mapped(pc_addr page)
+{
+	struct vma v;
+
+	return !vma_query(world.maps, page, &v) && v.start <= page;
+}
+
+/*
+ * Threads change the layout one after the other but report it each in their own time. A report of an
+ * unmap may so be older than the remap that brought packed pages to the same place, and nothing in
+ * it tells. Where something is mapped there now, it cannot be told whether those pages are alive.
+ */
+static void check_order(const struct unit *u, unsigned page)
+{
+	pc_addr at = u->base + (pc_addr)page * PC_PAGE;
+
+	if (u->remapped && page_away(u->word[page]) && mapped(at))
+		pc_fatal("an unmap and a remap of packed memory crossed; which came first is unknown",
+			 at, u->word[page]);
+}
+
 void forget_unmap(unsigned shard, pc_addr start, pc_addr end)
 {
-	pc_addr at = start;
-	struct slice s;
+	for (pc_addr at = start; at < end;) {
+		struct slice s = cut_slice(&at, end);
 
-	while (next_slice(&at, end, &s)) {
-		for (unsigned i = s.first; i < s.end; i++)
-			if (s.unit->word[i])
-				drop(shard, s.unit, i, page_make(PAGE_RESIDENT, 0));
-		unit_set_registered(s.unit, s.first, s.end, false);
+		for (unsigned i = s.first; s.unit && i < s.end; i++) {
+			if (!s.unit->word[i])
+				continue;
+			check_order(s.unit, i);
+			drop(shard, s.unit, i, page_make(PAGE_RESIDENT, 0));
+		}
+		if (s.unit)
+			unit_set_registered(s.unit, s.first, s.end, false);
 	}
 }
 
 /*
  * What was away has its old bytes dropped here and now: a later touch finds zeros, which is what
- * the discard promises. What is resident is still to be discarded by the program's own thread.
+ * the discard promises. What is resident is still to be discarded by the program's own thread. The
+ * report says that the kernel has the range registered, whatever the table thinks.
  */
 void forget_discard(unsigned shard, pc_addr start, pc_addr end)
 {
-	pc_addr at = start;
-	struct slice s;
+	for (pc_addr at = start; at < end;) {
+		pc_addr from = at;
+		struct slice s = cut_slice(&at, end);
 
-	while (next_slice(&at, end, &s)) {
-		for (unsigned i = s.first; i < s.end; i++) {
-			enum page_state then = page_away(s.unit->word[i]) ? PAGE_RESIDENT
-									  : PAGE_REMOVING;
-
-			if (unit_registered(s.unit, i))
-				drop(shard, s.unit, i, page_make(then, 0));
-		}
+		if (!s.unit)
+			s.unit = range_ensure(from);
+		if (!s.unit)
+			pc_fatal("no room to note a discard", from, at);
+		for (unsigned i = s.first; i < s.end; i++)
+			drop(shard, s.unit, i,
+			     page_make(page_away(s.unit->word[i]) ? PAGE_RESIDENT : PAGE_REMOVING, 0));
 	}
 }
 
-static void move_page(pc_addr from, pc_addr to)
+static void move_page(unsigned shard, pc_addr from, pc_addr to)
 {
 	struct unit *a = range_find(from);
-	struct unit *b;
 	unsigned i = page_in_unit(from), k = page_in_unit(to);
+	struct unit *b;
 	page_word w;
 
-	if (!a || !unit_registered(a, i))
+	if (!a || !a->word[i])
 		return;
 	b = range_ensure(to);
-	w = page_load(&a->word[i]);
 	/* Without a unit there is nowhere to note where the bytes are, so they would be lost. */
-	if (!b && page_away(w))
-		pc_fatal("no room to follow a remapped page", from, to);
 	if (!b)
-		return;
-	page_store(&b->word[k], w);
+		pc_fatal("no room to follow a remapped page", from, to);
+	w = page_load(&a->word[i]);
+	/* What the table has at the target was unmapped before: its own report is still to come. */
+	drop(shard, b, k, w);
+	unit_count(a, w, page_make(PAGE_RESIDENT, 0));
 	page_store(&a->word[i], page_make(PAGE_RESIDENT, 0));
-	unit_set_registered(b, k, k + 1, true);
-	b->dontfork |= a->dontfork;
 	if (page_state(w) == PAGE_STAGED)
 		staging_rename(page_slot(w), to);
-	unit_count(a, w, page_make(PAGE_RESIDENT, 0));
-	unit_count(b, page_make(PAGE_RESIDENT, 0), w);
+	b->remapped = 1;
+	b->dontfork |= a->dontfork;
+}
+
+static void move_registration(pc_addr from, pc_addr to)
+{
+	struct unit *a = range_find(from);
+	struct unit *b = a && unit_registered(a, page_in_unit(from)) ? range_ensure(to) : NULL;
+
+	if (b)
+		unit_set_registered(b, page_in_unit(to), page_in_unit(to) + 1, true);
 }
 
 /*
  * The old range stays registered and empty (MREMAP_DONTUNMAP) or is reported unmapped next. The new
- * one may overlap nothing of the old: the kernel refuses that.
+ * one overlaps nothing of the old: the kernel refuses that.
  */
-void forget_remap(pc_addr from, pc_addr to, uint64_t len)
+void forget_remap(unsigned shard, pc_addr from, pc_addr to, uint64_t len)
 {
-	for (uint64_t off = 0; off < len; off += PC_PAGE)
-		move_page(from + off, to + off);
+	for (uint64_t off = 0; off < len; off += PC_PAGE) {
+		move_registration(from + off, to + off);
+		move_page(shard, from + off, to + off);
+	}
 }
 
 void forget_adopt(pc_addr page)

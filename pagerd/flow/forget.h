@@ -13,7 +13,7 @@
 
 void forget_unmap(unsigned shard, pc_addr start, pc_addr end);
 void forget_discard(unsigned shard, pc_addr start, pc_addr end);
-void forget_remap(pc_addr from, pc_addr to, uint64_t len);
+void forget_remap(unsigned shard, pc_addr from, pc_addr to, uint64_t len);
 
 /* A fault came from memory the kernel reports to us and the table did not know: it does now. */
 void forget_adopt(pc_addr page);

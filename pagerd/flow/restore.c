@@ -145,26 +145,28 @@ static void batch_undo(struct batch *b, unsigned from)
 static enum restore_result batch_copy(struct restorer *r, struct batch *b, unsigned from,
 				      unsigned to)
 {
+	unsigned most = to - from; /* pages in one call */
+
 	while (from < to) {
 		pc_addr at = page_addr(b->unit, from);
 		const uint8_t *bytes = r->page + (size_t)(from - b->first) * PC_PAGE;
-		uint64_t done = 0;
-		enum uffd_result res = copy_in(at, bytes, (to - from) * PC_PAGE, &done);
+		uint64_t done = 0, len = PC_MIN(to - from, most) * PC_PAGE;
+		enum uffd_result res = copy_in(at, bytes, len, &done);
 
 		for (; done; done -= PC_PAGE, from++)
 			settle(r, b->unit, from, b->was[from - b->first]);
-		if (from == to)
-			break;
+		if (from == to || res == UFFD_DONE)
+			continue;
 		at = page_addr(b->unit, from);
 		if (res == UFFD_EXISTS) {
 			uffd_wake(&world.uffd, at, at + PC_PAGE);
 			settle(r, b->unit, from, b->was[from - b->first]);
 			from++;
-		} else if (res == UFFD_GONE) {
-			/* No mapping of ours there: its event is on the way and will drop it. */
-			batch_undo(b, from);
-			return RESTORE_AGAIN;
-		} else if (res == UFFD_AGAIN) {
+		} else if (res == UFFD_GONE && most > 1) {
+			/* mprotect() and its like split mappings, and a copy must not cross. */
+			most = 1;
+		} else {
+			/* An event is on the way that explains it. */
 			batch_undo(b, from);
 			return RESTORE_AGAIN;
 		}
@@ -257,8 +259,10 @@ static unsigned move_run(struct restorer *r, struct unit *u, unsigned first, uin
 static enum restore_result give_back_run(struct restorer *r, struct unit *u, unsigned first,
 					 uint32_t slot, unsigned n)
 {
-	enum uffd_result res;
-	unsigned came = move_run(r, u, first, slot, n, &res);
+	/* A remap may have brought the page to where it agrees with its slot mod 2 MiB (hazard N4). */
+	bool agree = (page_addr(u, first) - staging_slot_addr(slot)) % PC_UNIT == 0;
+	enum uffd_result res = UFFD_INVALID;
+	unsigned came = agree ? 0 : move_run(r, u, first, slot, n, &res);
 
 	for (unsigned k = came; k < n; k++)
 		page_store(&u->word[first + k], page_make(PAGE_STAGED, slot + k));
@@ -266,7 +270,7 @@ static enum restore_result give_back_run(struct restorer *r, struct unit *u, uns
 		return RESTORE_DONE;
 	if (res == UFFD_AGAIN || res == UFFD_GONE)
 		return RESTORE_AGAIN;
-	/* Not writable or locked by now: a move is refused, a copy is not. */
+	/* Not writable or locked by now, or that: a move is refused, a copy is not. */
 	return restore_pages(r, u, first + came, first + n);
 }
 

@@ -16,6 +16,7 @@
 
 #define RUN_GAP_MAX  16u /* holes up to this are registered along rather than splitting a mapping */
 #define BUSY_MAX     8u  /* pages refused as busy before the unit is left alone for a while */
+#define PIECES_MAX   64u
 #define SHARD        0u
 
 /* One attempt on one unit. */
@@ -24,7 +25,11 @@ struct take {
 	struct chunk *chunk;
 	unsigned first, end; /* pages that may be considered */
 	uint64_t present[UNIT_MAP_WORDS];
-	uint64_t runs[UNIT_MAP_WORDS]; /* to be registered */
+	uint64_t runs[UNIT_MAP_WORDS]; /* worth a registration */
+	struct piece {
+		unsigned first, end;
+	} piece[PIECES_MAX]; /* of runs, each in one mapping, registered */
+	unsigned pieces;
 	unsigned taken;
 	unsigned busy;
 	bool stop; /* a layout event is pending, or the kernel will not have it */
@@ -105,21 +110,6 @@ static unsigned choose_runs(struct take *t, pc_ns now)
 	return sum;
 }
 
-static int register_run(struct take *t, unsigned first, unsigned end)
-{
-	bool fresh = !unit_registered(t->unit, first);
-	int err = uffd_register(&world.uffd, addr_of(t, first), addr_of(t, end));
-
-	if (err) {
-		COUNT(SHARD, register_failed);
-		return err;
-	}
-	unit_set_registered(t->unit, first, end, true);
-	if (fresh)
-		COUNT(SHARD, ranges_added);
-	return 0;
-}
-
 /* The mapping at `at` may be taken from: private anonymous, read-write, nothing else. */
 static bool mapping_ok(pc_addr at, pc_addr *end)
 {
@@ -130,6 +120,54 @@ static bool mapping_ok(pc_addr at, pc_addr *end)
 	*end = v.end;
 	return v.start <= at && v.read && v.write && !v.exec && !v.shared && !v.inode &&
 	       (v.kind == VMA_ANON || v.kind == VMA_HEAP);
+}
+
+static bool register_piece(struct take *t, unsigned first, unsigned end)
+{
+	bool fresh = !unit_registered(t->unit, first);
+
+	if (uffd_register(&world.uffd, addr_of(t, first), addr_of(t, end))) {
+		COUNT(SHARD, register_failed);
+		return false;
+	}
+	unit_set_registered(t->unit, first, end, true);
+	t->piece[t->pieces++] = (struct piece){first, end};
+	if (fresh)
+		COUNT(SHARD, ranges_added);
+	return true;
+}
+
+/* Cuts a run at the ends of mappings and registers the pieces. */
+static void register_run(struct take *t, unsigned first, unsigned end)
+{
+	while (first < end && t->pieces < PIECES_MAX) {
+		unsigned stop = end;
+		pc_addr vma_end;
+
+		if (!mapping_ok(addr_of(t, first), &vma_end)) {
+			COUNT(SHARD, take_invalid);
+			return;
+		}
+		if (vma_end < addr_of(t, end))
+			stop = (unsigned)((vma_end - t->unit->base) >> PC_PAGE_SHIFT);
+		if (!register_piece(t, first, stop))
+			return;
+		first = stop;
+	}
+}
+
+/*
+ * The kernel moves from memory that is not registered as gladly, and registers what is mapped while
+ * skipping what is not. A piece could so have been unmapped before and mapped again after we
+ * registered it, without an event. But a mapping that we registered and one that we did not never
+ * merge: when one mapping covers the whole piece now, it is either the one we registered, or that
+ * one has been unmapped since, with an event, which keeps the kernel from moving anything.
+ */
+static bool still_whole(const struct take *t, const struct piece *p)
+{
+	pc_addr end;
+
+	return mapping_ok(addr_of(t, p->first), &end) && end >= addr_of(t, p->end);
 }
 
 /* A discard that was reported has been carried out where the page is gone. */
@@ -236,24 +274,6 @@ static void take_pages(struct take *t, unsigned i, unsigned end, pc_ns now)
 	}
 }
 
-/* [first, end) is registered: mapping by mapping. */
-static void take_run(struct take *t, unsigned first, unsigned end, pc_ns now)
-{
-	while (first < end && !t->stop) {
-		unsigned stop = end;
-		pc_addr vma_end;
-
-		if (!mapping_ok(addr_of(t, first), &vma_end)) {
-			COUNT(SHARD, take_invalid);
-			return;
-		}
-		if (vma_end < addr_of(t, end))
-			stop = (unsigned)((vma_end - t->unit->base) >> PC_PAGE_SHIFT);
-		take_pages(t, first, stop, now);
-		first = stop;
-	}
-}
-
 static bool may_take_now(const struct take *t)
 {
 	pc_addr start = addr_of(t, t->first), end = addr_of(t, t->end);
@@ -285,15 +305,15 @@ static void take_inside(struct take *t, pc_ns now)
 	unsigned first = 0, end;
 
 	for (; map_next_run(t->runs, &first, &end); first = end)
-		if (register_run(t, first, end))
-			return;
+		register_run(t, first, end);
 	if (look(t) <= 0)
 		return;
 	settle_discards(t);
 	if (uffd_register(&world.uffd, chunk, chunk + PC_UNIT))
 		return;
-	for (first = 0; map_next_run(t->runs, &first, &end); first = end)
-		take_run(t, first, end, now);
+	for (unsigned i = 0; i < t->pieces && !t->stop; i++)
+		if (still_whole(t, &t->piece[i]))
+			take_pages(t, t->piece[i].first, t->piece[i].end, now);
 	if (uffd_unregister(&world.uffd, chunk, chunk + PC_UNIT))
 		pc_fatal("staging cannot be unregistered", chunk, 0);
 	if (t->taken)
@@ -354,16 +374,29 @@ static void clear_dontfork(const struct unit *u, unsigned first, unsigned end)
 	sys_madvise(start, stop - start, MADV_DOFORK);
 }
 
-static void release_run(struct unit *u, unsigned first, unsigned end)
+/*
+ * The kernel unregisters whatever lies there. That may be memory with pages of ours, remapped to
+ * where another mapping has just gone, with both events still to be read: then it is registered
+ * again at once.
+ */
+static bool release_run(struct unit *u, unsigned first, unsigned end)
 {
 	pc_addr start = u->base + (pc_addr)first * PC_PAGE;
 	pc_addr stop = u->base + (pc_addr)end * PC_PAGE;
 
+	if (uffd_pending(&world.uffd))
+		return false;
 	if (u->dontfork)
 		clear_dontfork(u, first, end);
 	uffd_unregister(&world.uffd, start, stop);
+	if (uffd_pending(&world.uffd)) {
+		uffd_register(&world.uffd, start, stop);
+		sys_madvise(start, stop - start, MADV_DONTFORK);
+		return false;
+	}
 	unit_set_registered(u, first, end, false);
 	COUNT(SHARD, ranges_removed);
+	return true;
 }
 
 bool release_unit(struct unit *u)
@@ -374,7 +407,7 @@ bool release_unit(struct unit *u)
 	gate_enter(&world.gate, GATE_WORK);
 	empty = !load_relaxed(&u->away);
 	for (; empty && map_next_run(u->registered, &first, &end); first = end)
-		release_run(u, first, end);
+		empty = release_run(u, first, end);
 	if (empty)
 		u->dontfork = 0;
 	gate_leave(&world.gate, GATE_WORK);

@@ -27,7 +27,7 @@
  */
 unsigned take_unit(pc_addr start, pc_addr end, pc_ns now, pc_ns wait);
 
-/* Unregisters the unit. False, and nothing done, while something of it is away. */
+/* Unregisters the unit. False while something of it is away or a layout event is pending. */
 bool release_unit(struct unit *u);
 
 #endif

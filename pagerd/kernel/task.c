@@ -3,11 +3,12 @@
 #include "base/sys.h"
 #include "base/text.h"
 
-#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 
 #define PF_IO_WORKER   0x00000010u
 #define PF_USER_WORKER 0x00004000u
+#define STAT_STATE     3
 #define STAT_FLAGS     9
 #define STAT_CPU       39
 
@@ -63,44 +64,65 @@ int64_t task_robust_list(int tid)
 	return err < 0 ? err : (int64_t)head;
 }
 
-/* Field `want` (from 1) of /proc/self/task/TID/stat; the name in field 2 may hold anything. */
-static int stat_field(int tid, int want, uint64_t *out)
+struct stat_text {
+	char text[1024];
+};
+
+/* Points at field `want` (from 1) of /proc/self/task/TID/stat; field 2, a name, may hold anything. */
+static const char *stat_field(int tid, int want, struct stat_text *s)
 {
-	char path[64], buf[1024];
+	char path[64];
 	struct text t = text_begin(path, sizeof(path));
-	long fd, n, i, field = 2;
+	long fd, n, i;
+	int field = 2;
 
 	text_str(&t, "/proc/self/task/");
 	text_u64(&t, (uint64_t)tid);
 	text_str(&t, "/stat");
 	fd = sys_open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return (int)fd;
-	n = sys_read((int)fd, buf, sizeof(buf) - 1);
+		return NULL;
+	n = sys_read((int)fd, s->text, sizeof(s->text) - 1);
 	sys_close((int)fd);
 	if (n < 0)
-		return (int)n;
-	buf[n] = 0;
-	for (i = n; i > 0 && buf[i] != ')'; i--)
+		return NULL;
+	s->text[n] = 0;
+	for (i = n; i > 0 && s->text[i] != ')'; i--)
 		;
 	for (; i < n && field < want; i++)
-		field += buf[i] == ' ';
-	for (*out = 0; i < n && buf[i] >= '0' && buf[i] <= '9'; i++)
-		*out = *out * 10 + (uint64_t)(buf[i] - '0');
-	return 0;
+		field += s->text[i] == ' ';
+	return s->text + i;
+}
+
+static uint64_t number_at(const char *p)
+{
+	uint64_t n = 0;
+
+	for (; *p >= '0' && *p <= '9'; p++)
+		n = n * 10 + (uint64_t)(*p - '0');
+	return n;
 }
 
 bool task_is_kernel_made(int tid)
 {
-	uint64_t flags;
+	struct stat_text s;
+	const char *flags = stat_field(tid, STAT_FLAGS, &s);
 
-	return !stat_field(tid, STAT_FLAGS, &flags) && (flags & (PF_IO_WORKER | PF_USER_WORKER));
+	return flags && number_at(flags) & (PF_IO_WORKER | PF_USER_WORKER);
+}
+
+bool task_is_zombie(int tid)
+{
+	struct stat_text s;
+	const char *state = stat_field(tid, STAT_STATE, &s);
+
+	return state && (*state == 'Z' || *state == 'X');
 }
 
 int task_cpu(int tid)
 {
-	uint64_t cpu;
-	int err = stat_field(tid, STAT_CPU, &cpu);
+	struct stat_text s;
+	const char *cpu = stat_field(tid, STAT_CPU, &s);
 
-	return err ? err : (int)cpu;
+	return cpu ? (int)number_at(cpu) : -ESRCH;
 }

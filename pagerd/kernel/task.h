@@ -21,6 +21,9 @@ int64_t task_robust_list(int tid);
 /* A thread that the kernel made for itself (io_uring workers): it has no memory of its own. */
 bool task_is_kernel_made(int tid);
 
+/* It has exited and is only kept for its parent to ask (the first thread of a process may be so). */
+bool task_is_zombie(int tid);
+
 int task_cpu(int tid); /* CPU it last ran on, or -errno */
 
 #endif

@@ -158,6 +158,14 @@ enum uffd_result uffd_zero(const struct uffd *u, pc_addr to, uint64_t len)
 	return result_of(sys_ioctl(u->fd, UFFDIO_ZEROPAGE, &z), &error);
 }
 
+/* An empty range is refused as invalid, but not before a pending event has been looked for. */
+bool uffd_pending(const struct uffd *u)
+{
+	struct uffdio_zeropage z = {.range = {.start = 0, .len = 0}};
+
+	return sys_ioctl(u->fd, UFFDIO_ZEROPAGE, &z) == -EAGAIN;
+}
+
 static void decode(const struct uffd_msg *m, struct uffd_event *out)
 {
 	*out = (struct uffd_event){.kind = UFFD_UNKNOWN};

@@ -8,6 +8,7 @@
  *   - reading an event is its acknowledgement: the program may run on before read returns. So events
  *     are read only inside the closed layout gate (flow/fault.c).
  *   - MOVE does not check that the *source* is registered: the caller's table must be right.
+ *   - register and unregister are never refused: they act on whatever lies there by now.
  *   - a hole in the source is an error (UFFD_GONE), never silently moved as a hole: a page that
  *     vanished from staging must not come back as zeros.
  *   - never more than UFFD_MOVE_MAX in a call, source and destination mis-aligned to each other
@@ -60,6 +61,12 @@ enum uffd_result uffd_move(const struct uffd *u, pc_addr to, pc_addr from, uint6
 enum uffd_result uffd_copy(const struct uffd *u, pc_addr to, const void *from, uint64_t len,
 			   bool wake, uint64_t *done, int *error);
 enum uffd_result uffd_zero(const struct uffd *u, pc_addr to, uint64_t len);
+
+/*
+ * A layout event is pending: the layout may not be what the table says. Inside the layout gate
+ * "no" holds for all that was done before the question.
+ */
+bool uffd_pending(const struct uffd *u);
 
 /* Reads one message without waiting: 1 if there was one, 0 if not, -errno. */
 int uffd_read(const struct uffd *u, struct uffd_event *out);

@@ -32,6 +32,7 @@ struct unit {
 	uint32_t away;    /* pages whose bytes are with the pager; atomic */
 	uint32_t staged;  /* of those, pages in staging; atomic */
 	uint32_t seen;    /* discovery walk that last found memory here */
+	uint32_t remapped; /* words have arrived here by a remap */
 	uint32_t dontfork; /* MADV_DONTFORK is set on its registered runs */
 	struct heat heat;
 };

@@ -381,13 +381,15 @@ struct store_bytes store_peek(store_ref ref, uint32_t seed)
 	const struct store_bytes bad = {0};
 	struct place p = locate(ref);
 	const struct entry *e;
+	unsigned len;
 
 	if (!p.slab)
 		return bad;
 	e = entry_at(p);
-	if (!length_fits(p.slab, e->len) || entry_crc(e, seed) != e->crc)
+	len = load_relaxed(&e->len);
+	if (!length_fits(p.slab, len) || entry_crc(e, len, seed) != e->crc)
 		return bad;
-	return (struct store_bytes){.bytes = e->bytes, .len = e->len};
+	return (struct store_bytes){.bytes = e->bytes, .len = len};
 }
 
 /* The slab has room again, or no entry any more: tells the work thread, once. */

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # Sourced by every gate: where things lie, and one way to fail.
-#   PREDICOMP_SOURCE, PREDICOMP_BUILD   set by ctest; by hand the checkout and its build/
+#   TEST_SOURCE, TEST_BUILD   set by ctest; by hand the checkout and its build/
 
 export LC_ALL=C
-source_dir=${PREDICOMP_SOURCE:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+source_dir=${TEST_SOURCE:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 # shellcheck disable=SC2034
-build_dir=${PREDICOMP_BUILD:-$source_dir/build}
+build_dir=${TEST_BUILD:-$source_dir/build}
 gate=$(basename "$0" .sh)
 gate_failed=0
 

@@ -91,10 +91,10 @@ static inline uint64_t host_random(uint64_t *state)
 
 static inline uint64_t host_seed(void)
 {
-	const char *s = getenv("PREDICOMP_TEST_SEED");
+	const char *s = getenv("TEST_SEED");
 	uint64_t seed = s ? strtoull(s, NULL, 0) : host_now_ms() * 2654435761u + (uint64_t)getpid();
 
-	fprintf(stderr, "PREDICOMP_TEST_SEED=%llu\n", (unsigned long long)seed);
+	fprintf(stderr, "TEST_SEED=%llu\n", (unsigned long long)seed);
 	return seed | 1;
 }
 
@@ -180,8 +180,8 @@ static inline void host_let_leave(void *at, size_t len)
 }
 
 /*
- * `len` new bytes of pattern `seed` that have left. It is a failure when none has and
- * HOST_MUST_LEAVE is set: what follows would then show nothing.
+ * `len` new bytes of pattern `seed` that have left, and had time to be packed. It is a failure when
+ * none has and HOST_MUST_LEAVE is set: what follows would then show nothing.
  */
 static inline void *host_cold(size_t len, uint64_t seed)
 {
@@ -191,6 +191,7 @@ static inline void *host_cold(size_t len, uint64_t seed)
 	if (!host_wait_absent(at, len, host_number("HOST_PATIENCE_MS", 50)) &&
 	    host_number("HOST_MUST_LEAVE", 0))
 		HOST_FAIL("no page of %zu KiB left", len >> 10);
+	host_nap();
 	return at;
 }
 

@@ -12,6 +12,7 @@ enum content { ABSENT, ZERO, PATTERN, EITHER }; /* EITHER: freed lazily */
 struct slot {
 	char *at;
 	size_t pages; /* 0: not mapped */
+	bool pieces;  /* mapped over in part: no longer one mapping, and mremap(2) wants one */
 	enum content content[MAX_PAGES];
 	uint64_t seed[MAX_PAGES];
 };
@@ -62,6 +63,7 @@ static void become_zero(struct slot *s, size_t from, size_t to)
 static void map(struct storm *storm, struct slot *s)
 {
 	s->pages = 1 + below(storm, MAX_PAGES);
+	s->pieces = false;
 	s->at = host_map(s->pages * PAGE);
 	become_zero(s, 0, s->pages);
 	for (size_t i = 0; i < s->pages; i++)
@@ -82,37 +84,33 @@ static void map_over(struct storm *storm, struct slot *s)
 
 	HOST_CHECK(mmap(s->at + from * PAGE, n * PAGE, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED);
+	s->pieces = true;
 	become_zero(s, from, from + n);
 }
 
 static void resize(struct storm *storm, struct slot *s)
 {
 	size_t pages = 1 + below(storm, MAX_PAGES), was = s->pages;
-	char *at = mremap(s->at, was * PAGE, pages * PAGE, MREMAP_MAYMOVE);
 
-	/* Pieces of unlike history may lie side by side as several mappings: not one to resize. */
-	if (at == MAP_FAILED) {
-		HOST_CHECK(errno == EFAULT);
+	if (s->pieces)
 		return;
-	}
-	s->at = at;
+	s->at = mremap(s->at, was * PAGE, pages * PAGE, MREMAP_MAYMOVE);
+	HOST_CHECK(s->at != MAP_FAILED);
 	s->pages = pages;
 	become_zero(s, was, pages);
 }
 
 static void move(struct storm *storm, struct slot *s)
 {
-	char *room = host_map(s->pages * PAGE);
-	char *at =
-	    mremap(s->at, s->pages * PAGE, s->pages * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, room);
+	size_t len = s->pages * PAGE;
+	char *room;
 
 	(void)storm;
-	if (at == MAP_FAILED) {
-		HOST_CHECK(errno == EFAULT);
-		HOST_CHECK(munmap(room, s->pages * PAGE) == 0);
+	if (s->pieces)
 		return;
-	}
-	s->at = at;
+	room = host_map(len);
+	HOST_CHECK(mremap(s->at, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, room) == room);
+	s->at = room;
 }
 
 static void discard(struct storm *storm, struct slot *s)

@@ -17,7 +17,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 
-#define LEN    (256 * 1024ul)
+#define LEN    (2 * MIB)
 #define SOURCE 11
 #define TARGET 12
 

@@ -59,4 +59,6 @@ want_packages() {
 	return 1
 }
 
-to_build="gcc cmake make pkg-config /usr/include/lz4.h /usr/include/json-c/json.h"
+# What configuring and building asks for, tests included.
+# shellcheck disable=SC2034
+to_build="gcc cmake make pkg-config /usr/include/lz4.h /usr/include/json-c/json.h /usr/include/cmocka.h"

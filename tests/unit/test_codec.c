@@ -95,11 +95,11 @@ static fill_fn *const fills[] = {fill_text, fill_heap, fill_sparse, fill_random,
 
 static int start(void **unused)
 {
-	const char *seed = getenv("PREDICOMP_TEST_SEED");
+	const char *seed = getenv("TEST_SEED");
 
 	(void)unused;
 	dice = seed ? strtoull(seed, NULL, 0) : 0x9e3779b97f4a7c15ull;
-	printf("PREDICOMP_TEST_SEED=%llu\n", (unsigned long long)dice);
+	printf("TEST_SEED=%llu\n", (unsigned long long)dice);
 	dice += dice == 0;
 	codec_start(&state);
 	return 0;

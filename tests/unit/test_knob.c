@@ -53,11 +53,11 @@ static uint64_t some_word(enum pc_option_id id)
 static void every_value_can_be_pasted_back(void **state)
 {
 	enum { ROUNDS = 2000 };
-	const char *text = getenv("PREDICOMP_TEST_SEED");
+	const char *text = getenv("TEST_SEED");
 	unsigned seed = text ? (unsigned)strtoul(text, NULL, 0) : (unsigned)time(NULL);
 
 	(void)state;
-	print_message("PREDICOMP_TEST_SEED=%u\n", seed);
+	print_message("TEST_SEED=%u\n", seed);
 	srandom(seed);
 	for (enum pc_option_id id = 0; id < PC_OPT_COUNT; id++) {
 		if (knob_is_text(&knobs[id]))

@@ -120,10 +120,10 @@ static void parts_are_counted_from_their_start(void **state)
 
 static unsigned seed_of_run(void)
 {
-	const char *given = getenv("PREDICOMP_TEST_SEED");
+	const char *given = getenv("TEST_SEED");
 	unsigned seed = given ? (unsigned)strtoul(given, NULL, 0) : (unsigned)time(NULL);
 
-	print_message("PREDICOMP_TEST_SEED=%u\n", seed);
+	print_message("TEST_SEED=%u\n", seed);
 	return seed;
 }
 

@@ -82,10 +82,10 @@ static void assert_refused(enum report_fault expected)
 
 static unsigned seed(void)
 {
-	const char *text = getenv("PREDICOMP_TEST_SEED");
+	const char *text = getenv("TEST_SEED");
 	unsigned value = text ? (unsigned)strtoul(text, NULL, 0) : (unsigned)time(NULL);
 
-	print_message("PREDICOMP_TEST_SEED=%u\n", value);
+	print_message("TEST_SEED=%u\n", value);
 	return value;
 }
 

@@ -201,11 +201,11 @@ static void buckets_leave_no_gap(void **state)
 
 static void a_bucket_is_a_sixteenth_off_at_worst(void **state)
 {
-	const char *given = getenv("PREDICOMP_TEST_SEED");
+	const char *given = getenv("TEST_SEED");
 	unsigned seed = given ? (unsigned)strtoul(given, NULL, 0) : (unsigned)time(NULL);
 
 	(void)state;
-	print_message("PREDICOMP_TEST_SEED=%u\n", seed);
+	print_message("TEST_SEED=%u\n", seed);
 	srandom(seed);
 	for (int i = 0; i < ROUNDS; i++) {
 		uint64_t bits = (uint64_t)random() << 31 ^ (uint64_t)random();

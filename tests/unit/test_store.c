@@ -51,12 +51,12 @@ static void give_back(void *start, size_t bytes)
 
 static int start_run(void **unused)
 {
-	const char *seed = getenv("PREDICOMP_TEST_SEED");
+	const char *seed = getenv("TEST_SEED");
 
 	(void)unused;
 	seed_of_run = seed ? strtoull(seed, NULL, 0) : 0x5851f42d4c957f2dull;
 	seed_of_run += seed_of_run == 0;
-	printf("PREDICOMP_TEST_SEED=%llu\n", (unsigned long long)seed_of_run);
+	printf("TEST_SEED=%llu\n", (unsigned long long)seed_of_run);
 	return 0;
 }
 

@@ -200,11 +200,11 @@ static void percentages_are_read(void **state)
 /* Any number of ns, written as seconds with nine decimals, is read back. */
 static void decimals_are_exact(void **state)
 {
-	const char *given = getenv("PREDICOMP_TEST_SEED");
+	const char *given = getenv("TEST_SEED");
 	unsigned seed = given ? (unsigned)strtoul(given, NULL, 0) : (unsigned)time(NULL);
 
 	(void)state;
-	print_message("PREDICOMP_TEST_SEED=%u\n", seed);
+	print_message("TEST_SEED=%u\n", seed);
 	srandom(seed);
 	for (int i = 0; i < ROUNDS; i++) {
 		uint64_t bits = (uint64_t)random() << 33 ^ (uint64_t)random() << 11;

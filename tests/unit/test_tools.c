@@ -587,11 +587,11 @@ int main(void)
 	    cmocka_unit_test(usage_errors_are_two),
 	    cmocka_unit_test(every_verb_explains_itself),
 	};
-	const char *build = getenv("PREDICOMP_BUILD");
+	const char *build = getenv("TEST_BUILD");
 
 	snprintf(tool, sizeof(tool), "%s/predicomp", build ? build : ".");
 	if (access(tool, X_OK) != 0) {
-		printf("SKIP: %s is missing: PREDICOMP_BUILD names the folder it was built in\n",
+		printf("SKIP: %s is missing: TEST_BUILD names the folder it was built in\n",
 		       tool);
 		return SKIPPED;
 	}

@@ -1,0 +1,26 @@
+// objects.js COUNT: builds COUNT objects, says "ready", waits for a line, checks them all, says so.
+'use strict';
+const fs = require('fs');
+
+function record(i) {
+	return {
+		id: i,
+		name: 'user-' + String(i).padStart(6, '0'),
+		tags: ['group-' + (i % 97), 'plan-' + (i % 5)],
+		balance: ((i * 7919) % 100003) / 100,
+		address: { street: (i % 900) + ' Main Street', city: 'city-' + (i % 211) },
+	};
+}
+
+const count = Number(process.argv[2]);
+const records = [];
+for (let i = 0; i < count; i++) records.push(record(i));
+process.stdout.write('ready\n');
+fs.readSync(0, Buffer.alloc(16));
+for (let i = 0; i < count; i++) {
+	if (JSON.stringify(records[i]) !== JSON.stringify(record(i))) {
+		process.stderr.write('object ' + i + ' does not hold what was written\n');
+		process.exit(3);
+	}
+}
+process.stdout.write('checked=' + count + '\n');

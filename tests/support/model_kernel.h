@@ -1,0 +1,106 @@
+/*
+ * model_kernel.h - a kernel for one address space: mappings, pages, userfaultfd, and their order.
+ *
+ * WHY   What the pager must never do shows only when the kernel does what it may do: refuse while
+ *       an event is pending, deliver a fault before the event that explains it, discard long after
+ *       the discard was reported, stop half way. A real kernel does so rarely and never twice.
+ * DESIGN  The program's address space is MODEL_UNITS units at MODEL_BASE, which is no memory of
+ *       this process: the pager never looks there but through ioctls. Each page has attributes; a
+ *       mapping is a run of pages with equal ones, so what splits and merges mappings in a kernel
+ *       does so here. Staging is real memory, of which the model notes what is present.
+ *
+ *       sys_call() and the few calls of sys.c that bypass it are replaced at link time. The
+ *       program's actors call model_*(), which block where the kernel's calls do:
+ *
+ *         munmap, mmap over, mremap   the change, then an event each; the call waits for its read
+ *         discard                     an event, then (later!) the discard
+ *         touch                       a fault, if the page is absent and registered
+ *
+ *       From the start of a change until its caller has run on after the read, `changing` makes
+ *       COPY, ZEROPAGE and MOVE fail with EAGAIN. A change waits for ioctls that are under way.
+ * FROM  fs/userfaultfd.c, mm/userfaultfd.c, mm/mremap.c, mm/madvise.c of Linux 6.12 to 6.18.
+ */
+#ifndef PC_TEST_MODEL_KERNEL_H
+#define PC_TEST_MODEL_KERNEL_H
+
+#include "base/types.h"
+
+#define MODEL_BASE  0x100000000000ull
+#define MODEL_UNITS 4u
+#define MODEL_PAGES (MODEL_UNITS * PC_UNIT_PAGES)
+#define MODEL_UFFD  40
+#define MODEL_MAPS  41
+#define MODEL_SMAPS 42
+#define MODEL_MAP   43 /* pagemap */
+#define MODEL_NUDGE 44 /* and up: eventfds */
+
+/* Laws that a model kernel may be told to break, to prove that the simulator notices. */
+enum model_law {
+	LAW_NONE,
+	LAW_REFUSE_WHILE_CHANGING, /* COPY, ZEROPAGE, MOVE are EAGAIN while an event is pending */
+	LAW_REPORT_UNMAP,
+	LAW_REPORT_REMAP,
+	LAW_REPORT_REMOVE,
+	LAW_KEEP_PRESENT, /* COPY and MOVE onto a present page are EEXIST */
+	LAW_REFUSE_HOLES, /* MOVE of an absent page is ENOENT */
+	LAW_MOVE_ALL,	  /* MOVE reports no more than it moved */
+	LAW_WAKE,	  /* COPY and MOVE wake who waits for the page */
+	LAW_COUNT
+};
+
+struct model_odds { /* one in so many; 0 never */
+	unsigned nomem, partial, busy, interrupt;
+};
+
+/* What the program's side wants to know, told at the moment in which it becomes true. */
+struct model_watch {
+	/* Is it the caller's to change? Else the call comes back with -EPERM, and nothing was done. */
+	bool (*allowed)(unsigned first, unsigned end);
+	void (*mapped)(unsigned first, unsigned end);
+	void (*unmapped)(unsigned first, unsigned end);
+	void (*moved)(unsigned from, unsigned to, unsigned pages);
+	void (*discarded)(unsigned page);
+};
+
+void model_begin(void *staging, size_t staging_bytes, const struct model_watch *watch,
+		 const struct model_odds *odds, enum model_law broken);
+/* The userfaultfd's last reference goes: nothing is registered any more, everybody runs on. */
+void model_close(void);
+
+static inline pc_addr model_addr(unsigned page)
+{
+	return MODEL_BASE + (pc_addr)page * PC_PAGE;
+}
+
+/*
+ * The one race that the kernel's interface leaves open. UNREGISTER is not refused while an event is
+ * pending: two calls of the program between the pager's question and its UNREGISTER can bring
+ * memory with packed pages to those addresses. Touched before the pager has registered it again, a
+ * page is zeros. True if that has happened in this run: what is read then means nothing.
+ */
+bool model_spoilt(void);
+
+/* ---- the program's calls; pages are numbered from MODEL_BASE on. 0 or -errno ---- */
+
+enum model_prot { MODEL_NONE = 0, MODEL_READ = 1, MODEL_WRITE = 2, MODEL_RW = 3 };
+
+int model_mmap(unsigned first, unsigned end, unsigned kind); /* over whatever is there */
+int model_munmap(unsigned first, unsigned end);
+/* [first, end) goes to `to`, whatever is there, and has `pages` there. */
+int model_mremap(unsigned first, unsigned end, unsigned to, unsigned pages, bool keep_old);
+int model_grow(unsigned end, unsigned pages); /* the mapping that ends there, in place */
+/* `*done`: pages before it have been discarded; follows the call. */
+int model_discard(unsigned first, unsigned end, unsigned *done);
+int model_mprotect(unsigned first, unsigned end, enum model_prot prot);
+/* The bytes of the page, until the next switch; NULL where a program would get a signal. */
+uint8_t *model_touch(unsigned page, bool write);
+void model_pin(unsigned page, pc_ns how_long);
+
+bool model_mapped(unsigned page);
+bool model_present(unsigned page);
+/* The mapping that the page lies in. */
+void model_mapping(unsigned page, unsigned *first, unsigned *end);
+/* Bytes of a present page, NULL for an absent one; no fault, no switch. */
+const uint8_t *model_peek(unsigned page);
+
+#endif

@@ -1,0 +1,817 @@
+/*
+ * The pager in a world of its own: program threads that map, move, discard and touch memory, the
+ * work thread that takes and packs it, and the pagers that bring it back, interleaved at every
+ * atomic operation and every system call by a seed, over a kernel that does all that kernels may.
+ *
+ * Whatever a program thread reads must be what was last written there. `written` says what that is;
+ * while a discard is under way, zeros are right as well.
+ *
+ *   PREDICOMP_SIM_SEEDS=N    how many seeds (10000)
+ *   PREDICOMP_TEST_SEED=N    the first one (1)
+ *   test_simulator --seed N  that seed alone, with a trace of every call
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <sys/mman.h>
+
+#include "support/actors.h"
+#include "support/model_kernel.h"
+
+#include "base/check.h"
+#include "base/options.h"
+#include "base/stats.h"
+#include "flow/discover.h"
+#include "flow/fault.h"
+#include "flow/sample.h"
+#include "flow/work.h"
+#include "kernel/task.h"
+#include "state/range.h"
+#include "state/staging.h"
+#include "state/store.h"
+#include "state/thread.h"
+
+#define SEEDS          10000u
+#define SEEDS_SABOTAGE 3000u
+#define SPOILT_SHARE   500u /* one seed in so many may meet it: see model_spoilt() */
+#define PROGRAMS_MAX   3u
+#define PAGERS         2u
+#define UNITS          64u
+#define CHUNKS         8u
+#define STORE_BYTES    (16ull << 20)
+#define RUN_MAX        96u /* pages that one call of the program is about */
+
+/* ---- what the program wrote ----------------------------------------------------------------- */
+
+struct written {
+	uint64_t stamp; /* 0: zeros */
+	uint64_t at;    /* number of the act that made it so */
+	bool or_zeros;  /* a discard of it ran beside the write */
+	uint8_t owner;  /* number of the program that mapped it + 1, 0 none */
+};
+
+struct program {
+	unsigned number;
+	unsigned acts;
+	bool discarding;
+	unsigned first, end, done; /* the discard: pages [done, end) are still to be discarded */
+	uint64_t since;
+};
+
+static struct {
+	uint64_t seed;
+	struct written page[MODEL_PAGES];
+	uint64_t act;
+	unsigned programs, ended;
+	struct program program[PROGRAMS_MAX];
+	unsigned pager_actor[PAGERS];
+	unsigned pagers;
+	struct fault_thread pager[PAGERS];
+	struct work work;
+	uint32_t stop;
+	bool closes_early;
+	unsigned low, span; /* the pages that the program is about */
+	pc_ns pause;        /* longest rest */
+} sim;
+
+static const unsigned spans[] = {12, 40, 150, 600, MODEL_PAGES};
+static const pc_ns pauses[] = {20000, 200000, 2 * PC_MS};
+
+static uint8_t scratch[PC_PAGE];
+static uint8_t restore_buffer[PAGERS + 1][AROUND_MAX * PC_PAGE];
+static void *range_memory, *staging_space, *staging_table, *store_space, *store_table, *segment;
+
+enum kind_of_bytes { SAME_WORDS, TEXT, NOISE, SPARSE, KINDS_OF_BYTES };
+
+/* The page that a stamp stands for. */
+static void expand(uint64_t stamp, uint8_t *to)
+{
+	uint64_t word = stamp * 0x9e3779b97f4a7c15ull, *at = (uint64_t *)to;
+
+	memset(to, 0, PC_PAGE);
+	if (!stamp)
+		return;
+	switch (stamp % KINDS_OF_BYTES) {
+	case SAME_WORDS:
+		for (unsigned i = 0; i < PC_PAGE / 8; i++)
+			at[i] = (stamp & 0xffffffff) * 0x100000001ull;
+		return;
+	case TEXT:
+		for (unsigned i = 0; i < PC_PAGE / 8; i++)
+			at[i] = word + i % 8;
+		return;
+	case NOISE:
+		for (unsigned i = 0; i < PC_PAGE / 8; i++)
+			at[i] = word = (word ^ word >> 29) * 0xbf58476d1ce4e5b9ull + i;
+		return;
+	case SPARSE:
+		at[stamp % 512] = word;
+		at[511] = stamp;
+		return;
+	}
+}
+
+static bool is_stamp(uint64_t stamp, const uint8_t *bytes)
+{
+	expand(stamp, scratch);
+	return !memcmp(scratch, bytes, PC_PAGE);
+}
+
+static uint64_t first_word(const uint8_t *bytes)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return word;
+}
+
+static bool being_discarded(unsigned page)
+{
+	for (unsigned i = 0; i < sim.programs; i++) {
+		const struct program *p = &sim.program[i];
+
+		if (p->discarding && page >= PC_MAX(p->first, p->done) && page < p->end)
+			return true;
+	}
+	return false;
+}
+
+/* Began before the write? Then its discard may come before or after it, as far as anyone knows. */
+static bool written_beside_discard(unsigned page)
+{
+	for (unsigned i = 0; i < sim.programs; i++) {
+		const struct program *p = &sim.program[i];
+
+		if (p->discarding && page >= PC_MAX(p->first, p->done) && page < p->end &&
+		    sim.page[page].at > p->since)
+			return true;
+	}
+	return false;
+}
+
+/* A page was read: it must be what was written last. */
+static void observe(unsigned page, const uint8_t *bytes)
+{
+	struct written *w = &sim.page[page];
+	bool open = being_discarded(page);
+
+	if (is_stamp(w->stamp, bytes)) {
+		w->or_zeros &= open;
+		return;
+	}
+	if ((w->or_zeros || open) && is_stamp(0, bytes)) {
+		w->stamp = 0;
+		w->or_zeros = false;
+		return;
+	}
+	actor_fail("page %u reads %#lx, written was %#lx", page, (long)first_word(bytes),
+		   (long)w->stamp);
+}
+
+static void set_written(unsigned page, uint64_t stamp, bool or_zeros)
+{
+	sim.page[page].stamp = stamp;
+	sim.page[page].at = ++sim.act;
+	sim.page[page].or_zeros = or_zeros;
+}
+
+/* The actors of the programs come first, so that their numbers agree. */
+static uint8_t own_number(void)
+{
+	return (uint8_t)(actor_self() + 1);
+}
+
+/* Threads of one program leave each other's mappings alone; what is free is anybody's. */
+static bool on_question(unsigned first, unsigned end)
+{
+	for (; first < end; first++)
+		if (sim.page[first].owner && sim.page[first].owner != own_number())
+			return false;
+	return true;
+}
+
+static void on_mapped(unsigned first, unsigned end)
+{
+	for (; first < end; first++) {
+		set_written(first, 0, false);
+		sim.page[first].owner = own_number();
+	}
+}
+
+static void on_unmapped(unsigned first, unsigned end)
+{
+	for (; first < end; first++)
+		sim.page[first] = (struct written){0};
+}
+
+static void on_moved(unsigned from, unsigned to, unsigned pages)
+{
+	for (unsigned i = 0; i < pages; i++) {
+		set_written(to + i, sim.page[from + i].stamp,
+			    sim.page[from + i].or_zeros || being_discarded(from + i));
+		sim.page[to + i].owner = own_number();
+	}
+}
+
+static void on_discarded(unsigned page)
+{
+	struct written *w = &sim.page[page];
+
+	if (written_beside_discard(page))
+		w->or_zeros = true;
+	else
+		w->stamp = w->or_zeros = 0;
+}
+
+static const struct model_watch watch = {on_question, on_mapped, on_unmapped, on_moved, on_discarded};
+
+/* ---- the program's threads ------------------------------------------------------------------ */
+
+static unsigned some_page(void)
+{
+	return sim.low + (unsigned)actors_roll(sim.span);
+}
+
+/* A page of some mapping, if luck will have it. */
+static unsigned some_mapped_page(void)
+{
+	unsigned page = some_page();
+
+	for (unsigned tries = 0; tries < 8 && !model_mapped(page); tries++)
+		page = some_page();
+	return page;
+}
+
+struct run {
+	unsigned first, end;
+};
+
+static struct run some_run(unsigned first)
+{
+	unsigned pages = 1 + (unsigned)actors_roll(actors_chance(3) ? RUN_MAX : 8);
+
+	return (struct run){first, PC_MIN(first + pages, sim.low + sim.span)};
+}
+
+static void read_page(unsigned page)
+{
+	const uint8_t *bytes = model_touch(page, false);
+
+	if (bytes)
+		observe(page, bytes);
+}
+
+static uint64_t new_stamp(void)
+{
+	uint64_t stamp = ++sim.act << 8 | sim.seed % 61;
+
+	if (actors_chance(8))
+		return 0;
+	return stamp - stamp % KINDS_OF_BYTES + actors_roll(KINDS_OF_BYTES);
+}
+
+/* What a program writes is part of a page, so what was there counts as well. */
+static void write_page(unsigned page)
+{
+	uint8_t *bytes = model_touch(page, true);
+
+	if (!bytes)
+		return;
+	observe(page, bytes);
+	set_written(page, new_stamp(), false);
+	expand(sim.page[page].stamp, bytes);
+}
+
+static void act_read(void)
+{
+	struct run r = some_run(some_mapped_page());
+
+	for (unsigned i = r.first; i < r.end; i++)
+		read_page(i);
+}
+
+static void act_read_one(void)
+{
+	read_page(some_mapped_page());
+}
+
+static void act_write(void)
+{
+	struct run r = some_run(some_mapped_page());
+
+	for (unsigned i = r.first; i < r.end; i++)
+		write_page(i);
+}
+
+static void act_write_one(void)
+{
+	write_page(some_mapped_page());
+}
+
+static void act_map(void)
+{
+	struct run r = some_run(some_page());
+
+	if (model_mmap(r.first, r.end, (unsigned)actors_roll(3)))
+		return;
+	for (unsigned i = r.first; i < r.end; i++)
+		write_page(i);
+}
+
+static void act_map_over(void)
+{
+	struct run r = some_run(some_mapped_page());
+
+	model_mmap(r.first, r.end, (unsigned)actors_roll(3));
+	if (actors_chance(2))
+		write_page(r.first);
+}
+
+static void act_unmap(void)
+{
+	struct run r = some_run(some_mapped_page());
+
+	model_munmap(r.first, r.end);
+}
+
+/* Up to the first page that another thread may have plans for. */
+static struct run own_part(struct run r)
+{
+	unsigned end = r.first;
+
+	while (end < r.end && sim.page[end].owner == own_number())
+		end++;
+	return (struct run){r.first, end};
+}
+
+static void act_discard(struct program *p)
+{
+	struct run r = own_part(some_run(some_mapped_page()));
+
+	p->first = p->done = r.first;
+	p->end = r.end;
+	p->since = ++sim.act;
+	p->discarding = true;
+	model_discard(r.first, r.end, &p->done);
+	p->discarding = false;
+	if (actors_chance(2))
+		read_page(r.first);
+}
+
+static void act_remap(void)
+{
+	unsigned page = some_mapped_page(), pages, to;
+	struct run r = some_run(page), whole;
+
+	if (!model_mapped(page))
+		return;
+	model_mapping(page, &whole.first, &whole.end);
+	if (actors_chance(3))
+		r.first = whole.first;
+	r.end = PC_MIN(r.end, whole.end);
+	if (r.end - r.first > 2 * RUN_MAX)
+		r.end = r.first + 2 * RUN_MAX;
+	pages = r.end - r.first + (actors_chance(4) ? (unsigned)actors_roll(8) : 0);
+	to = some_page();
+	to = PC_MIN(to, MODEL_PAGES - pages);
+	model_mremap(r.first, r.end, to, pages, actors_chance(3));
+	if (actors_chance(2))
+		read_page(to);
+}
+
+static void act_grow(void)
+{
+	unsigned page = some_mapped_page();
+	struct run whole;
+
+	if (!model_mapped(page))
+		return;
+	model_mapping(page, &whole.first, &whole.end);
+	if (!model_grow(whole.end, 1 + (unsigned)actors_roll(16)))
+		write_page(whole.end);
+}
+
+static void act_protect(void)
+{
+	static const enum model_prot prots[] = {MODEL_RW, MODEL_RW, MODEL_READ, MODEL_NONE};
+	struct run r = some_run(some_mapped_page());
+
+	model_mprotect(r.first, r.end, prots[actors_roll(PC_ARRAY_LEN(prots))]);
+}
+
+static void act_pin(void)
+{
+	unsigned page = some_mapped_page();
+
+	read_page(page);
+	model_pin(page, actors_roll(4 * sim.pause));
+}
+
+static void act_rest(void)
+{
+	actor_sleep(actors_roll(sim.pause));
+}
+
+static void act(struct program *p)
+{
+	static void (*const acts[])(void) = {
+		act_read_one, act_read_one, act_write_one, act_write_one, act_read,  act_read,
+		act_write,    act_map,      act_map_over,  act_unmap,     act_remap, act_remap,
+		act_grow,     act_protect,  act_pin,       act_rest,      act_rest,
+	};
+	unsigned n = (unsigned)actors_roll(PC_ARRAY_LEN(acts) + 3);
+
+	if (n < PC_ARRAY_LEN(acts))
+		acts[n]();
+	else
+		act_discard(p);
+}
+
+static void program_main(void *arg)
+{
+	struct program *p = arg;
+
+	for (unsigned i = 0; i < 4; i++)
+		act_map();
+	for (unsigned i = 0; i < p->acts; i++)
+		act(p);
+	sim.ended++;
+}
+
+/* ---- the work thread ------------------------------------------------------------------------ */
+
+static void some_work(void)
+{
+	struct run r = some_run(some_page());
+	pc_ns rest = 0;
+
+	switch (actors_roll(16)) {
+	case 0:
+	case 1:
+		work_evict_all(&sim.work, 0, PC_ADDR_MAX);
+		break;
+	case 2:
+		work_evict_all(&sim.work, model_addr(r.first), model_addr(r.end));
+		break;
+	case 3:
+		work_return(&sim.work, model_addr(r.first), model_addr(r.end));
+		break;
+	case 4:
+		work_new_phase(&sim.work);
+		break;
+	case 5:
+		if (actors_chance(4))
+			work_drain(&sim.work);
+		break;
+	default:
+		rest = work_tick(&sim.work, actors_now());
+	}
+	actor_sleep(1 + actors_roll(PC_MIN(rest, sim.pause) + 1));
+}
+
+static bool pagers_ended(const void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < sim.pagers; i++)
+		if (!actors_ended(sim.pager_actor[i]))
+			return false;
+	return true;
+}
+
+static bool programs_ended(const void *arg)
+{
+	(void)arg;
+	return sim.ended == sim.programs;
+}
+
+static void check(bool right, const char *what)
+{
+	if (!right)
+		actor_fail("after the drain: %s", what);
+}
+
+static void check_books(void)
+{
+	check(range_valid(), "the table does not add up");
+	check(store_valid(), "the store is not valid");
+	check(!store_totals().entries, "entries are left in the store");
+	check(!stats_get(PC_V_pages_stored), "pages_stored is not 0");
+	check(!stats_get(PC_V_pages_staged), "pages_staged is not 0");
+	check(!stats_get(PC_V_pages_same), "pages_same is not 0");
+	check(stats_get(PC_V_pages_evicted) ==
+		      stats_get(PC_V_pages_restored) + stats_get(PC_V_pages_dropped),
+	      "evicted is not restored and dropped");
+	for (uint32_t i = 0; i < staging_limit(); i++)
+		check(staging_at(i)->state == CHUNK_FREE, "a chunk is not free");
+	for (uint32_t i = 0; i < range_limit(); i++)
+		check(!range_at(i) || !range_at(i)->away, "a unit has pages away");
+}
+
+/* Drains, sends the pagers home and closes the userfaultfd, as pager.c does. */
+static void deactivate(void)
+{
+	work_drain(&sim.work);
+	for (unsigned i = 0; i < sim.pagers; i++)
+		fault_stop(&sim.pager[i]);
+	actor_wait(pagers_ended, NULL, 0);
+	check_books();
+	model_close();
+}
+
+static void check_pages(void)
+{
+	static const uint8_t zeros[PC_PAGE];
+
+	for (unsigned i = 0; i < MODEL_PAGES; i++)
+		if (model_mapped(i))
+			observe(i, model_present(i) ? model_peek(i) : zeros);
+}
+
+static void work_main(void *arg)
+{
+	unsigned rounds = (unsigned)actors_roll(40);
+
+	(void)arg;
+	while (!programs_ended(NULL) && (!sim.closes_early || rounds--))
+		some_work();
+	deactivate();
+	actor_wait(programs_ended, NULL, 0);
+	check_pages();
+}
+
+static void pager_main(void *arg)
+{
+	fault_loop(arg);
+}
+
+/* ---- what has no part in it ----------------------------------------------------------------- */
+
+_Noreturn void __wrap_pc_fatal(const char *what, uint64_t fact1, uint64_t fact2);
+int __wrap_task_each(task_fn *fn, void *arg);
+bool __wrap_task_alive(int tid);
+int __wrap_task_cpu(int tid);
+int64_t __wrap_pressure_anon(const struct pressure *p);
+
+_Noreturn void __wrap_pc_fatal(const char *what, uint64_t fact1, uint64_t fact2)
+{
+	actor_fail("%s (%#lx, %#lx)", what, (long)fact1, (long)fact2);
+}
+
+/* The program's threads keep their control blocks elsewhere. */
+int __wrap_task_each(task_fn *fn, void *arg)
+{
+	(void)fn;
+	(void)arg;
+	return 0;
+}
+
+bool __wrap_task_alive(int tid)
+{
+	return tid != 0;
+}
+
+int __wrap_task_cpu(int tid)
+{
+	return (int)actors_roll(PAGERS + 1) + (tid & 0);
+}
+
+int64_t __wrap_pressure_anon(const struct pressure *p)
+{
+	int64_t pages = 0;
+
+	(void)p;
+	for (unsigned i = 0; i < MODEL_PAGES; i++)
+		pages += model_present(i);
+	return pages * (int64_t)PC_PAGE;
+}
+
+/* ---- a run ---------------------------------------------------------------------------------- */
+
+static void *demand_zero(size_t bytes)
+{
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED)
+		abort();
+	return at;
+}
+
+static void forget_bytes(void *start, size_t n)
+{
+	memset(start, 0xdd, n);
+}
+
+static void zero_again(void *at, size_t bytes)
+{
+	if (madvise(at, bytes, MADV_DONTNEED))
+		abort();
+}
+
+static void begin_tables(void)
+{
+	zero_again(range_memory, range_table_bytes(UNITS));
+	zero_again(staging_space, staging_space_bytes(CHUNKS));
+	zero_again(staging_table, staging_table_bytes(CHUNKS));
+	zero_again(store_table, store_table_bytes(STORE_BYTES));
+	memset(segment, 0, stats_segment_bytes());
+	range_start(range_memory, UNITS);
+	staging_start(staging_space, staging_table, CHUNKS);
+	store_start(store_space, STORE_BYTES, store_table, forget_bytes);
+	stats_start(segment, 1000, "simulator", actors_now());
+	thread_reset();
+}
+
+static void begin_options(void)
+{
+	static const pc_ns ages[] = {0, 0, 2 * PC_MS, 20 * PC_MS, 200 * PC_MS};
+	static const unsigned arounds[] = {0, 0, 1, 4, 9, 16, 64};
+
+	options_defaults(&options);
+	options.cold_age = ages[actors_roll(PC_ARRAY_LEN(ages))];
+	options.fault_around = arounds[actors_roll(PC_ARRAY_LEN(arounds))];
+	options.verify = actors_roll(3);
+	options.hotness = HOTNESS_PROBE;
+	options.max_cpu = 100;
+}
+
+static void begin_world(void)
+{
+	memset(&world, 0, sizeof(world));
+	world.uffd = (struct uffd){.fd = MODEL_UFFD, .thread_id = true};
+	world.pagemap.fd = MODEL_MAP;
+	world.maps = MODEL_MAPS;
+	world.smaps = MODEL_SMAPS;
+	world.cold_age = options.cold_age;
+	world.everything = !options.cold_age;
+	world.keep_below = codec_keep_below((unsigned)options.min_savings);
+	world.max_runs = actors_chance(8) ? 3 : 1000;
+	gate_reset(&world.gate, GATE_PAGER0 + sim.pagers);
+	discover_forget();
+	sample_start(1000);
+	SET(soft_cap_bytes, actors_chance(3) ? actors_roll(MODEL_PAGES) * PC_PAGE : 0);
+}
+
+static void begin_crew(void)
+{
+	memset(sim.pager, 0, sizeof(sim.pager));
+	for (unsigned i = 0; i < sim.pagers; i++) {
+		struct fault_thread *t = &sim.pager[i];
+
+		t->index = t->cpu = i;
+		t->restorer = (struct restorer){GATE_PAGER0 + i, 1 + i, restore_buffer[i]};
+		t->nudge = MODEL_NUDGE + (int)i;
+	}
+	fault_set(sim.pager, sim.pagers);
+	sim.stop = 0;
+	sim.work.restorer = (struct restorer){GATE_WORK, 0, restore_buffer[PAGERS]};
+	sim.work.stop = &sim.stop;
+	work_start(&sim.work, actors_now());
+}
+
+static struct model_odds some_odds(void)
+{
+	struct model_odds o = {.interrupt = 8};
+
+	if (actors_chance(4))
+		o.nomem = 40;
+	if (actors_chance(3))
+		o.partial = 12;
+	if (actors_chance(4))
+		o.busy = 30;
+	return o;
+}
+
+static void spawn_all(void)
+{
+	for (unsigned i = 0; i < sim.programs; i++) {
+		sim.program[i] = (struct program){.number = i};
+		sim.program[i].acts = 20 + (unsigned)actors_roll(150);
+		actors_spawn("program", program_main, &sim.program[i]);
+	}
+	for (unsigned i = 0; i < sim.pagers; i++)
+		sim.pager_actor[i] = actors_spawn("pager", pager_main, &sim.pager[i]);
+	actors_spawn("work", work_main, NULL);
+}
+
+/* Where the program lives: few pages make for many meetings, the border of units for their own. */
+static void begin_program(void)
+{
+	sim.span = spans[actors_roll(PC_ARRAY_LEN(spans))];
+	sim.low = (MODEL_PAGES - sim.span) / 2;
+	if (actors_chance(3))
+		sim.low = (unsigned)actors_roll(MODEL_PAGES - sim.span + 1);
+	sim.pause = pauses[actors_roll(PC_ARRAY_LEN(pauses))];
+}
+
+/* NULL, or what went wrong. */
+static const char *run_seed(uint64_t seed, enum model_law broken, bool trace)
+{
+	struct model_odds odds;
+
+	actors_begin(seed, trace);
+	memset(sim.page, 0, sizeof(sim.page));
+	sim.seed = seed;
+	sim.act = 0;
+	sim.ended = 0;
+	sim.programs = 1 + (unsigned)actors_roll(PROGRAMS_MAX);
+	sim.pagers = 1 + (unsigned)actors_roll(PAGERS);
+	sim.closes_early = actors_chance(4);
+	begin_program();
+	odds = some_odds();
+	begin_options();
+	begin_tables();
+	begin_world();
+	begin_crew();
+	model_begin(staging_space, staging_space_bytes(CHUNKS), &watch, &odds, broken);
+	spawn_all();
+	return actors_run();
+}
+
+/* ---- the tests ------------------------------------------------------------------------------ */
+
+static uint64_t from_environment(const char *name, uint64_t otherwise)
+{
+	const char *s = getenv(name);
+
+	return s ? strtoull(s, NULL, 0) : otherwise;
+}
+
+static int start(void **unused)
+{
+	(void)unused;
+	range_memory = demand_zero(range_table_bytes(UNITS));
+	staging_space = demand_zero(staging_space_bytes(CHUNKS));
+	staging_table = demand_zero(staging_table_bytes(CHUNKS));
+	store_space = demand_zero(STORE_BYTES);
+	store_table = demand_zero(store_table_bytes(STORE_BYTES));
+	segment = demand_zero(stats_segment_bytes());
+	return discover_start();
+}
+
+static void test_every_read_is_what_was_written(void **unused)
+{
+	uint64_t first = from_environment("PREDICOMP_TEST_SEED", 1);
+	uint64_t seeds = from_environment("PREDICOMP_SIM_SEEDS", SEEDS);
+	uint64_t taken = 0, packed = 0, restored = 0, raced = 0, spoilt = 0;
+
+	(void)unused;
+	for (uint64_t seed = first; seed < first + seeds; seed++) {
+		const char *wrong = run_seed(seed, LAW_NONE, false);
+
+		spoilt += model_spoilt();
+		if (wrong && !model_spoilt())
+			fail_msg("seed %lu: %s\nreplay with --seed %lu", (long)seed, wrong,
+				 (long)seed);
+		taken += stats_get(PC_V_take_pages);
+		packed += stats_get(PC_V_pages_evicted);
+		restored += stats_get(PC_V_pages_restored);
+		raced += stats_get(PC_V_restore_again) + stats_get(PC_V_restore_raced);
+	}
+	printf("%lu seeds: %lu pages taken, %lu packed, %lu restored, %lu races; %lu seeds spoilt\n",
+	       (long)seeds, (long)taken, (long)packed, (long)restored, (long)raced, (long)spoilt);
+	assert_true(spoilt <= seeds / SPOILT_SHARE);
+	assert_true(taken > seeds && packed > seeds && restored > seeds);
+}
+
+/* A kernel that breaks one of its laws must be found out: else the simulator proves nothing. */
+static void test_lawless_kernels_are_noticed(void **unused)
+{
+	(void)unused;
+	for (int law = LAW_NONE + 1; law < LAW_COUNT; law++) {
+		const char *wrong = NULL;
+		uint64_t seed = 0;
+
+		while (!wrong && seed < SEEDS_SABOTAGE)
+			wrong = run_seed(++seed, (enum model_law)law, false);
+		printf("law %d, seed %lu: %s\n", law, (long)seed, wrong ? wrong : "not noticed");
+		assert_non_null(wrong);
+	}
+}
+
+static int replay(uint64_t seed)
+{
+	const char *wrong;
+
+	start(NULL);
+	wrong = run_seed(seed, LAW_NONE, true);
+	printf("seed %lu: %s\n", (long)seed, wrong ? wrong : "nothing wrong");
+	return wrong != NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_read_is_what_was_written),
+		cmocka_unit_test(test_lawless_kernels_are_noticed),
+	};
+
+	if (argc == 3 && !strcmp(argv[1], "--seed"))
+		return replay(strtoull(argv[2], NULL, 0));
+	return cmocka_run_group_tests(tests, start, NULL);
+}
