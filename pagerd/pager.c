@@ -656,6 +656,8 @@ void pager_quit(enum pc_inert reason)
 		return;
 	if (!host.quit && !host.pauses)
 		stop_work(reason);
+	if (!host.quit)
+		tables_stop();
 	host.quit = true;
 	show(PC_STATE_INERT, reason);
 	leave_host();

@@ -75,3 +75,19 @@ int tables_start(uint64_t memory)
 	store_start(tables.store.at, tables.store_max, tables.slabs.at, give_back);
 	return 0;
 }
+
+static void unmap(struct region *r)
+{
+	if (r->at)
+		pool_unmap(r->at);
+	r->at = NULL;
+}
+
+void tables_stop(void)
+{
+	unmap(&tables.units);
+	unmap(&tables.chunks);
+	unmap(&tables.slots);
+	unmap(&tables.slabs);
+	unmap(&tables.store);
+}

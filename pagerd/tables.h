@@ -12,4 +12,10 @@
  */
 int tables_start(uint64_t memory);
 
+/*
+ * Gives the address space back. Before a program locks all its memory it must be: what is reserved
+ * would be populated.
+ */
+void tables_stop(void);
+
 #endif

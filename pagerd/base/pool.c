@@ -29,10 +29,19 @@ static void name_region(void *at, size_t bytes, const char *use)
 	SYS6(__NR_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, at, bytes, name, 0);
 }
 
+static uint32_t free_entry(void)
+{
+	uint32_t i = 0;
+
+	while (i < pool.count && pool.region[i].end)
+		i++;
+	return i;
+}
+
 void *pool_map(size_t bytes, const char *use)
 {
 	const size_t whole = page_ceil(bytes) + 2 * PC_PAGE;
-	uint32_t n = load_relaxed(&pool.count);
+	uint32_t n = free_entry();
 	long at;
 
 	if (n == POOL_REGIONS)
@@ -46,8 +55,22 @@ void *pool_map(size_t bytes, const char *use)
 	}
 	name_region((void *)at, whole, use);
 	pool.region[n] = (struct pc_span){(pc_addr)at, (pc_addr)at + whole};
-	store_release(&pool.count, n + 1); /* pairs with pool_owns */
+	store_release(&pool.count, PC_MAX(n + 1, pool.count)); /* pairs with pool_owns */
 	return (void *)(at + (long)PC_PAGE);
+}
+
+void pool_unmap(void *at)
+{
+	for (uint32_t i = 0; i < pool.count; i++) {
+		struct pc_span *r = &pool.region[i];
+
+		if (r->start + PC_PAGE != (pc_addr)at)
+			continue;
+		sys_munmap((void *)r->start, r->end - r->start);
+		*r = (struct pc_span){0, 0};
+		return;
+	}
+	pc_fatal("memory that is not the pool's was to be unmapped", (uint64_t)at, 0);
 }
 
 bool pool_owns(pc_addr start, pc_addr end)

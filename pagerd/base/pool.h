@@ -6,7 +6,7 @@
  * DESIGN  A region is [guard page][usable][guard page], private anonymous, NORESERVE, populated on
  *       touch, named "predicomp:<use>" where the kernel allows. Up to POOL_REGIONS regions are
  *       recorded in a fixed table, which lives in .bss.
- * THREADS pool_map() by one thread at a time (start-up, the work thread); pool_owns() by any.
+ * THREADS pool_map(), pool_unmap() by one thread at a time (start-up, the work thread); pool_owns() by any.
  */
 #ifndef PC_BASE_POOL_H
 #define PC_BASE_POOL_H
@@ -15,8 +15,11 @@
 
 #define POOL_REGIONS 96u
 
-/* Usable bytes, page aligned, or NULL when the kernel refuses. Never returned to the kernel. */
+/* Usable bytes, page aligned, or NULL when the kernel refuses. */
 void *pool_map(size_t bytes, const char *use);
+
+/* Gives a region back whole; `at` is what pool_map() returned. Nobody may be using it. */
+void pool_unmap(void *at);
 
 /* True if any byte of [start, end) is the pager's, guards included. */
 bool pool_owns(pc_addr start, pc_addr end);

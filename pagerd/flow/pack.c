@@ -112,12 +112,17 @@ static bool to_be_verified(struct packer *p)
 	return true;
 }
 
+/* From before its page is moved home until its slot is released the word says RETURNING. */
 static bool still_staged(uint32_t slot)
 {
+	struct unit *u;
+	pc_addr owner;
 	bool staged;
 
 	gate_enter(&world.gate, GATE_WORK);
-	staged = staging_owner(slot) != 0;
+	owner = staging_owner(slot);
+	u = owner ? range_find(owner) : NULL;
+	staged = u && page_load(&u->word[page_in_unit(owner)]) == page_make(PAGE_STAGED, slot);
 	gate_leave(&world.gate, GATE_WORK);
 	return staged;
 }

@@ -180,18 +180,23 @@ static inline void host_let_leave(void *at, size_t len)
 }
 
 /*
- * `len` new bytes of pattern `seed` that have left, and had time to be packed. It is a failure when
- * none has and HOST_MUST_LEAVE is set: what follows would then show nothing.
+ * Fills new memory, and waits until it has left and had time to be packed. It is a failure when
+ * nothing of it has and HOST_MUST_LEAVE is set: what follows would then show nothing.
  */
-static inline void *host_cold(size_t len, uint64_t seed)
+static inline void host_turn_cold(void *at, size_t len, uint64_t seed)
 {
-	void *at = host_map(len);
-
 	host_fill(at, len, seed);
 	if (!host_wait_absent(at, len, host_number("HOST_PATIENCE_MS", 50)) &&
 	    host_number("HOST_MUST_LEAVE", 0))
 		HOST_FAIL("no page of %zu KiB left", len >> 10);
 	host_nap();
+}
+
+static inline void *host_cold(size_t len, uint64_t seed)
+{
+	void *at = host_map(len);
+
+	host_turn_cold(at, len, seed);
 	return at;
 }
 

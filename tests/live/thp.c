@@ -44,7 +44,7 @@ int main(void)
 	if (never())
 		HOST_SKIP("transparent huge pages are switched off");
 	at = huge_map();
-	host_fill(at, LEN, 1);
+	host_turn_cold(at, LEN, 1);
 	for (unsigned i = 0; i < 4; i++) {
 		host_let_leave(at, LEN);
 		for (size_t n = i % 2 ? PAGE : 0; n < LEN; n += 2 * PAGE)

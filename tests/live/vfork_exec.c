@@ -85,7 +85,7 @@ static void (*const ways[])(void) = {
 
 int main(void)
 {
-	memory = host_map(LEN);
+	memory = host_cold(LEN, 1);
 	for (unsigned i = 0; i < 3 * sizeof(ways) / sizeof(ways[0]); i++)
 		ways[i % (sizeof(ways) / sizeof(ways[0]))]();
 	return 0;

@@ -27,6 +27,7 @@
 #include "base/options.h"
 #include "base/stats.h"
 #include "flow/discover.h"
+#include "flow/exclude.h"
 #include "flow/fault.h"
 #include "flow/sample.h"
 #include "flow/work.h"
@@ -63,6 +64,11 @@ struct program {
 	uint64_t since;
 };
 
+struct request {
+	bool open;
+	pc_addr start, end;
+};
+
 static struct {
 	uint64_t seed;
 	struct written page[MODEL_PAGES];
@@ -74,7 +80,9 @@ static struct {
 	struct fault_thread pager[PAGERS];
 	struct work work;
 	uint32_t stop;
-	bool closes_early;
+	bool closes_early, closed;
+	struct request request; /* of a program to the work thread: bring this home */
+	unsigned unhooked;	/* one remap in so many is not seen before it happens; 0 none */
 	unsigned low, span; /* the pages that the program is about */
 	pc_ns pause;        /* longest rest */
 } sim;
@@ -363,6 +371,39 @@ static void act_discard(struct program *p)
 		read_page(r.first);
 }
 
+static bool request_free(const void *arg)
+{
+	(void)arg;
+	return sim.closed || !sim.request.open;
+}
+
+/* As the library's hooks do: packed memory comes home before it is remapped, and stays there. */
+static bool bring_home(pc_addr start, pc_addr end)
+{
+	bool held = false;
+
+	for (pc_addr at = unit_floor(start); at < end; at += PC_UNIT)
+		held |= range_find(at) && unit_any_registered(range_find(at));
+	if (!held || sim.closed)
+		return false;
+	exclude_add(start, end);
+	actor_wait(request_free, NULL, 0);
+	sim.request = (struct request){.open = true, .start = start, .end = end};
+	actor_wait(request_free, NULL, 0);
+	return true;
+}
+
+static int remap(struct run r, unsigned to, unsigned pages, bool keep_old)
+{
+	const pc_addr start = model_addr(r.first), end = model_addr(r.end);
+	bool excluded = !actors_chance(sim.unhooked) && bring_home(start, end);
+	int err = model_mremap(r.first, r.end, to, pages, keep_old);
+
+	if (excluded)
+		exclude_remove(start, end);
+	return err;
+}
+
 static void act_remap(void)
 {
 	unsigned page = some_mapped_page(), pages, to;
@@ -379,7 +420,7 @@ static void act_remap(void)
 	pages = r.end - r.first + (actors_chance(4) ? (unsigned)actors_roll(8) : 0);
 	to = some_page();
 	to = PC_MIN(to, MODEL_PAGES - pages);
-	model_mremap(r.first, r.end, to, pages, actors_chance(3));
+	remap(r, to, pages, actors_chance(3));
 	if (actors_chance(2))
 		read_page(to);
 }
@@ -444,6 +485,13 @@ static void program_main(void *arg)
 }
 
 /* ---- the work thread ------------------------------------------------------------------------ */
+
+static void serve_request(void)
+{
+	if (sim.request.open)
+		work_return(&sim.work, sim.request.start, sim.request.end);
+	sim.request.open = false;
+}
 
 static void some_work(void)
 {
@@ -521,6 +569,7 @@ static void deactivate(void)
 	actor_wait(pagers_ended, NULL, 0);
 	check_books();
 	model_close();
+	sim.closed = true;
 }
 
 static void check_pages(void)
@@ -537,8 +586,10 @@ static void work_main(void *arg)
 	unsigned rounds = (unsigned)actors_roll(40);
 
 	(void)arg;
-	while (!programs_ended(NULL) && (!sim.closes_early || rounds--))
+	while (!programs_ended(NULL) && (!sim.closes_early || rounds--)) {
+		serve_request();
 		some_work();
+	}
 	deactivate();
 	actor_wait(programs_ended, NULL, 0);
 	check_pages();
@@ -625,6 +676,8 @@ static void begin_tables(void)
 	store_start(store_space, STORE_BYTES, store_table, forget_bytes);
 	stats_start(segment, 1000, "simulator", actors_now());
 	thread_reset();
+	exclude_reset();
+	exclude_remove(0, PC_ADDR_MAX);
 }
 
 static void begin_options(void)
@@ -722,6 +775,9 @@ static const char *run_seed(uint64_t seed, enum model_law broken, bool trace)
 	sim.programs = 1 + (unsigned)actors_roll(PROGRAMS_MAX);
 	sim.pagers = 1 + (unsigned)actors_roll(PAGERS);
 	sim.closes_early = actors_chance(4);
+	sim.closed = false;
+	sim.request.open = false;
+	sim.unhooked = actors_chance(3) ? 4 : 0;
 	begin_program();
 	odds = some_odds();
 	begin_options();
