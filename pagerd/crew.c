@@ -49,11 +49,17 @@ int crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *
 	return tid < 0 ? (int)tid : 0;
 }
 
-/* The kernel's wake at exit is on a shared futex. */
+/*
+ * The kernel's wake at exit is on a shared futex, and comes while the thread can still be seen:
+ * unshare(2), or a look into /proc, would find it. So the word alone is not enough.
+ */
 void crew_join(struct crew_member *m)
 {
 	while (load_acquire(&m->tid_word)) /* pairs with the kernel's clearing */
 		sys_futex_wait_shared(&m->tid_word, 1, 0);
+	while (m->tid > 0 && SYS3(__NR_tgkill, sys_getpid(), m->tid, 0) == 0)
+		sys_yield();
+	m->tid = 0;
 }
 
 void crew_forget(struct crew_member *m)

@@ -144,12 +144,15 @@ static void *mremap_whole(void *at, size_t len, size_t new_len, int flags, void 
 	return ret;
 }
 
-/* EFAULT: cut off from its neighbours just now; the call has done nothing. */
+/*
+ * Tried again on EFAULT, cut off from its neighbours a moment ago: the call has then done nothing,
+ * unless it was told where to, which may have unmapped the target. That one is not tried twice.
+ */
 HOOK(void *, mremap, (void *at, size_t len, size_t new_len, int flags, void *new_at))
 {
 	void *ret;
 
-	if (pager_holds((pc_addr)at, (pc_addr)at + len))
+	if (flags & MREMAP_FIXED ? pager_active() : pager_holds((pc_addr)at, (pc_addr)at + len))
 		return mremap_whole(at, len, new_len, flags, new_at);
 	ret = real.mremap(at, len, new_len, flags, new_at);
 	if (ret == MAP_FAILED && errno == EFAULT && pager_active())

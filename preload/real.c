@@ -58,6 +58,26 @@ static bool resolve(const char *name, void *slot)
 	return next != NULL;
 }
 
+static size_t size_unknown(void *block)
+{
+	(void)block;
+	return 0;
+}
+
+static const void *object_of(const void *fn)
+{
+	Dl_info info;
+
+	return dladdr(fn, &info) ? info.dli_fbase : NULL;
+}
+
+/* One allocator must not be asked about the blocks of another. */
+static void match_allocator(void)
+{
+	if (object_of((const void *)real.realloc) != object_of((const void *)real.malloc_usable_size))
+		real.malloc_usable_size = size_unknown;
+}
+
 void real_resolve(void)
 {
 /* A libc older than the system call does not have it: the raw one stays. */
@@ -69,4 +89,5 @@ void real_resolve(void)
 		pc_fatal("libc has no " #name, 0, 0);
 	REAL_LIBRARY(X)
 #undef X
+	match_allocator();
 }

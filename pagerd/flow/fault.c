@@ -59,6 +59,7 @@ static void park(struct fault_thread *t)
 
 static unsigned pager_for(unsigned cpu)
 {
+	PC_ASSERT(pagers.count);
 	for (unsigned i = 0; i < pagers.count; i++)
 		if (pagers.thread[i].cpu == cpu)
 			return i;

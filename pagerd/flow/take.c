@@ -25,6 +25,7 @@ struct take {
 	struct chunk *chunk;
 	unsigned first, end; /* pages that may be considered */
 	uint64_t present[UNIT_MAP_WORDS];
+	uint64_t kept[UNIT_MAP_WORDS]; /* thread control blocks */
 	uint64_t runs[UNIT_MAP_WORDS]; /* worth a registration */
 	struct piece {
 		unsigned first, end;
@@ -69,7 +70,7 @@ static int look(struct take *t)
 /* A page that is there, is the program's, and is not known to be hopeless. */
 static bool wanted(const struct take *t, unsigned page, page_word w, pc_ns now)
 {
-	if (!bit(t->present, page))
+	if (!bit(t->present, page) || bit(t->kept, page))
 		return false;
 	if (page_state(w) == PAGE_REMOVING) {
 		COUNT(SHARD, take_removing);
@@ -274,12 +275,13 @@ static void take_pages(struct take *t, unsigned i, unsigned end, pc_ns now)
 	}
 }
 
-static bool may_take_now(const struct take *t)
+static bool may_take_now(struct take *t)
 {
-	pc_addr start = addr_of(t, t->first), end = addr_of(t, t->end);
-
-	return !thread_being_made() && !thread_overflowed() && !exclude_hits(start, end) &&
-	       !thread_inside(t->unit->base, t->unit->base + PC_UNIT);
+	if (thread_being_made() || thread_overflowed() ||
+	    exclude_hits(addr_of(t, t->first), addr_of(t, t->end)))
+		return false;
+	thread_mark(t->unit->base, t->kept);
+	return true;
 }
 
 /*
@@ -360,38 +362,35 @@ unsigned take_unit(pc_addr start, pc_addr end, pc_ns now, pc_ns wait)
 }
 
 /*
- * A mapping that grew in place took MADV_DONTFORK along beyond what the table knows, so the whole
- * mapping at the end of a run is freed of it.
+ * A mapping that grew in place took its registration and MADV_DONTFORK along, beyond what the table
+ * knows: up to the end of the mapping, or to the next page that the table has as registered.
  */
-static void clear_dontfork(const struct unit *u, unsigned first, unsigned end)
+static pc_addr end_of_run(const struct unit *u, unsigned end)
 {
-	pc_addr start = u->base + (pc_addr)first * PC_PAGE;
 	pc_addr stop = u->base + (pc_addr)end * PC_PAGE;
 	struct vma v;
 
-	if (!vma_query(world.maps, stop - PC_PAGE, &v) && v.start < stop)
-		stop = PC_MAX(stop, v.end);
-	sys_madvise(start, stop - start, MADV_DOFORK);
+	if (vma_query(world.maps, stop - PC_PAGE, &v) || v.start >= stop)
+		return stop;
+	for (; stop < v.end; stop += PC_PAGE) {
+		const struct unit *next = range_find(stop);
+
+		if (next && unit_registered(next, page_in_unit(stop)))
+			break;
+	}
+	return stop;
 }
 
-/*
- * The kernel unregisters whatever lies there. That may be memory with pages of ours, remapped to
- * where another mapping has just gone, with both events still to be read: then it is registered
- * again at once.
- */
+/* False where something else has been mapped into the run: its report is on the way. */
 static bool release_run(struct unit *u, unsigned first, unsigned end)
 {
 	pc_addr start = u->base + (pc_addr)first * PC_PAGE;
-	pc_addr stop = u->base + (pc_addr)end * PC_PAGE;
+	pc_addr stop = end_of_run(u, end);
 
-	if (uffd_pending(&world.uffd))
-		return false;
 	if (u->dontfork)
-		clear_dontfork(u, first, end);
-	uffd_unregister(&world.uffd, start, stop);
-	if (uffd_pending(&world.uffd)) {
-		uffd_register(&world.uffd, start, stop);
-		sys_madvise(start, stop - start, MADV_DONTFORK);
+		sys_madvise(start, stop - start, MADV_DOFORK);
+	if (uffd_unregister(&world.uffd, start, stop)) {
+		COUNT(SHARD, register_failed);
 		return false;
 	}
 	unit_set_registered(u, first, end, false);

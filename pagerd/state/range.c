@@ -157,6 +157,7 @@ struct unit *range_at(uint32_t number)
 {
 	struct unit *u = &table.unit[number];
 
+	PC_ASSERT(number < table.limit);
 	return u->word ? u : NULL;
 }
 

@@ -100,6 +100,24 @@ bool thread_inside(pc_addr start, pc_addr end)
 	return inside;
 }
 
+static void mark(pc_addr base, pc_addr control, uint64_t *pages)
+{
+	pc_addr start = PC_MAX(page_floor(control - CONTROL_BEFORE), base);
+	pc_addr end = PC_MIN(page_floor(control + CONTROL_AFTER), base + PC_UNIT);
+
+	for (pc_addr at = start; at < end; at += PC_PAGE)
+		pages[page_in_unit(at) / 64] |= 1ull << (page_in_unit(at) % 64);
+}
+
+void thread_mark(pc_addr base, uint64_t pages[PC_UNIT_PAGES / 64])
+{
+	lock_take(&threads.lock);
+	for (uint32_t i = 0; i < threads.limit; i++)
+		if (threads.known[i].tid)
+			mark(base, threads.known[i].control, pages);
+	lock_release(&threads.lock);
+}
+
 bool thread_overflowed(void)
 {
 	return threads.overflowed;

@@ -16,7 +16,9 @@
 
 #include "base/types.h"
 
-#define THREADS_MAX 4096u
+#define THREADS_MAX    4096u
+#define CONTROL_BEFORE PC_PAGE
+#define CONTROL_AFTER  (2 * PC_PAGE)
 
 struct known_thread {
 	int tid; /* 0: free entry */
@@ -32,6 +34,8 @@ bool thread_known(int tid);
 void thread_prune(bool (*alive)(int tid));
 /* True if a control block or stack pointer of a thread lies in [start, end). */
 bool thread_inside(pc_addr start, pc_addr end);
+/* Sets the bits of the pages of the unit at `base` that hold control blocks. */
+void thread_mark(pc_addr base, uint64_t pages[PC_UNIT_PAGES / 64]);
 bool thread_overflowed(void); /* a thread could not be recorded: nothing may be taken */
 
 #endif

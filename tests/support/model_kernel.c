@@ -428,7 +428,8 @@ int model_discard(unsigned first, unsigned end, unsigned *done)
 			model.changing++;
 			actor_trace("will discard [%u, %u), reported", first, stop);
 			report(UFFD_EVENT_REMOVE, first, stop, 0);
-			actor_yield();
+			for (uint64_t n = actors_roll(model.odds.gap + 1); n; n--)
+				actor_yield();
 			if (!model.page[first].mapped)
 				return -ENOMEM;
 			if (mapping_end(first) < stop)

@@ -50,6 +50,7 @@ enum model_law {
 
 struct model_odds { /* one in so many; 0 never */
 	unsigned nomem, partial, busy, interrupt;
+	unsigned gap; /* switches between the report of a discard and the discard, at most */
 };
 
 /* What the program's side wants to know, told at the moment in which it becomes true. */

@@ -154,7 +154,6 @@ static void the_first_needed_one_is_missing(void **state)
 	memset(caps.state, 1, sizeof(caps.state));
 	assert_int_equal(caps_missing(false), -1);
 	caps.state[PC_CAP_THREAD_ID] = 0;
-	caps.state[PC_CAP_VMA_QUERY] = 0;
 	caps.state[PC_CAP_DAMON] = 0;
 	caps.state[PC_CAP_TSC] = 0;
 	assert_int_equal(caps_missing(false), -1);
