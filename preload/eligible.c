@@ -63,10 +63,10 @@ static bool matches(const char *pattern, const char *name)
 	return *pattern == '*' || (!*pattern && !*name);
 }
 
-static bool is_built_in(const char *program)
+static bool is_built_in(struct program p)
 {
 	for (size_t i = 0; i < PC_ARRAY_LEN(built_in); i++) {
-		if (!matches(built_in[i].name, program))
+		if (!matches(built_in[i].name, p.called) && !matches(built_in[i].name, p.file))
 			continue;
 		log_say(LOG_DEBUG, built_in[i].why);
 		return true;
@@ -154,13 +154,18 @@ static enum pc_inert watched(void)
 	return status_says(status, "Seccomp:") ? PC_INERT_SECCOMP : PC_INERT_NONE;
 }
 
-enum pc_inert eligible(const char *program)
+static bool listed(const char *list, struct program p)
+{
+	return text_list_has(list, p.called) || text_list_has(list, p.file);
+}
+
+enum pc_inert eligible(struct program program)
 {
 	if (!options.enable)
 		return PC_INERT_DISABLED;
-	if (options.only.s[0] && !text_list_has(options.only.s, program))
+	if (options.only.s[0] && !listed(options.only.s, program))
 		return PC_INERT_NOT_LISTED;
-	if (text_list_has(options.except.s, program) || is_built_in(program))
+	if (listed(options.except.s, program) || is_built_in(program))
 		return PC_INERT_EXCLUDED;
 	if (has_sanitizer())
 		return PC_INERT_SANITIZER;

@@ -11,8 +11,13 @@
 
 #include "pager.h"
 
-/* PC_INERT_NONE, or why not. `options` has been filled. */
-enum pc_inert eligible(const char *program);
+struct program {
+	const char *called; /* base name of argv[0] */
+	const char *file;   /* base name of what is executed */
+};
+
+/* PC_INERT_NONE, or why not. `options` has been filled. A list that has either name has it. */
+enum pc_inert eligible(struct program program);
 
 /* True if the program was started with more rights than its user has (set-user-id and the like). */
 bool eligible_is_secure(void);

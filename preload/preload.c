@@ -32,17 +32,24 @@ static const char *base_name(const char *path)
 }
 
 /*
- * What is executed, not what it calls itself: argv[0] is the program's to choose. `buf` takes
- * PATH_MAX bytes.
+ * A program has two names: the file that runs (a multi-call binary, an interpreter's real name) and
+ * the one it was called by, which is what a person typed. A login shell's begins with a dash. `buf`
+ * takes PATH_MAX bytes.
  */
-static const char *program_name(const char *argv0, char *buf)
+static struct program program_names(const char *argv0, char *buf)
 {
 	long n = SYS3(__NR_readlink, "/proc/self/exe", buf, PATH_MAX - 1);
+	struct program p = {.file = "", .called = argv0 ? base_name(argv0) : ""};
 
-	if (n < 0)
-		return argv0 ? base_name(argv0) : "";
-	buf[n] = '\0';
-	return base_name(buf);
+	if (n >= 0) {
+		buf[n] = '\0';
+		p.file = base_name(buf);
+	}
+	if (*p.called == '-')
+		p.called++;
+	if (!*p.called)
+		p.called = p.file;
+	return p;
 }
 
 static bool read_options(char *const *envp)
@@ -71,11 +78,11 @@ static void leave_alone(enum pc_inert reason)
 	pager_refuse(reason);
 }
 
-static void manage(const char *program)
+static void manage(struct program program)
 {
 	enum pc_inert why_not = eligible(program);
 
-	if (!why_not && (fork_register() || pager_start(program)))
+	if (!why_not && (fork_register() || pager_start(program.called)))
 		why_not = PC_INERT_NO_THREAD;
 	if (why_not)
 		leave_alone(why_not);
@@ -94,7 +101,7 @@ static void begin(const char *argv0, char *const *envp)
 		return;
 	reports = options.enable;
 	exit_report_prepare();
-	manage(program_name(argv0, path));
+	manage(program_names(argv0, path));
 }
 
 __attribute__((constructor)) static void at_start(int argc, char **argv, char **envp)
