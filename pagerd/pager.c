@@ -13,6 +13,7 @@
 #include "flow/discover.h"
 #include "flow/exclude.h"
 #include "flow/fault.h"
+#include "flow/forkless.h"
 #include "flow/sample.h"
 #include "flow/work.h"
 #include "flow/world.h"
@@ -204,7 +205,11 @@ static int ready_pager(unsigned i, unsigned cpu)
 	memset(t, 0, sizeof(*t));
 	t->index = i;
 	t->cpu = cpu;
-	t->restorer = (struct restorer){GATE_PAGER0 + i, 1 + i % (PC_SHARDS - 1), page};
+	t->restorer = (struct restorer){
+		.slot = GATE_PAGER0 + i,
+		.shard = 1 + i % (PC_SHARDS - 1),
+		.page = page,
+	};
 	t->nudge = (int)SYS2(__NR_eventfd2, 0, O_CLOEXEC | O_NONBLOCK);
 	return t->nudge < 0 ? t->nudge : 0;
 }
@@ -705,6 +710,7 @@ static void reset_in_child(void)
 	crew.anchor = (struct anchor){NULL, 0};
 	thread_reset();
 	exclude_reset();
+	forkless_reset();
 }
 
 /* A child whose fork was not prepared (a raw one's own child) is left alone for good. */
@@ -732,6 +738,21 @@ void pager_exclude(pc_addr start, pc_addr end)
 	/* What cannot be remembered cannot be kept out: the whole process is left alone. */
 	if (full)
 		pager_quit(PC_INERT_EXCLUDED);
+}
+
+void pager_forkless(pc_addr start, pc_addr end, bool on)
+{
+	bool noted = true;
+
+	if (!enter_host())
+		return;
+	if (on)
+		noted = forkless_add(page_floor(start), page_ceil(end));
+	else
+		forkless_remove(page_floor(start), page_ceil(end));
+	leave_host();
+	if (!noted)
+		pager_exclude(start, end);
 }
 
 bool pager_holds(pc_addr start, pc_addr end)

@@ -68,7 +68,7 @@ void pager_fork_child(void);
 
 /*
  * [start, end) comes back and is never managed again: when this returns every page of it is
- * resident and unregistered. For mlock, MADV_DONTFORK, MADV_WIPEONFORK, guard pages,
+ * resident and unregistered. For mlock, MADV_WIPEONFORK, guard pages,
  * shmat(SHM_REMAP), robust mutexes, predicomp_leave(). Cheap when nothing there is managed.
  */
 void pager_exclude(pc_addr start, pc_addr end);
@@ -79,7 +79,13 @@ void pager_exclude(pc_addr start, pc_addr end);
  */
 bool pager_holds(pc_addr start, pc_addr end);
 
-/* What pager_exclude() did, undone: [start, end) is ordinary memory again (munlock, MADV_DOFORK). */
+/*
+ * The program sets (on) or clears MADV_DONTFORK on [start, end), whose pages are all at home: the
+ * pager then keeps its hands off that flag there.
+ */
+void pager_forkless(pc_addr start, pc_addr end, bool on);
+
+/* What pager_exclude() did, undone: [start, end) is ordinary memory again (munlock). */
 void pager_include(pc_addr start, pc_addr end);
 
 /*

@@ -39,12 +39,10 @@ enum effect { EFFECT_NONE, EFFECT_EXCLUDE, EFFECT_INCLUDE };
 static enum effect effect_of(int advice)
 {
 	switch (advice) {
-	case MADV_DONTFORK:
 	case MADV_WIPEONFORK:
 	case MADV_MERGEABLE:
 	case MADV_GUARD_INSTALL:
 		return EFFECT_EXCLUDE;
-	case MADV_DOFORK:
 	case MADV_KEEPONFORK:
 	case MADV_UNMERGEABLE:
 	case MADV_GUARD_REMOVE:
@@ -54,11 +52,32 @@ static enum effect effect_of(int advice)
 	}
 }
 
+/*
+ * The pager uses that flag itself, so what it holds there comes home before the program has it, and
+ * whose flag it is from now on is noted before anything can leave again.
+ */
+static int advise_forkless(void *at, size_t len, int advice)
+{
+	bool held = pager_holds((pc_addr)at, (pc_addr)at + len);
+	int ret;
+
+	if (held)
+		exclude_bytes(at, len);
+	ret = real.madvise(at, len, advice);
+	if (!ret)
+		pager_forkless((pc_addr)at, (pc_addr)at + len, advice == MADV_DONTFORK);
+	if (held)
+		include_bytes(at, len);
+	return ret;
+}
+
 HOOK(int, madvise, (void *at, size_t len, int advice))
 {
 	enum effect effect = effect_of(advice);
 	int ret;
 
+	if (advice == MADV_DONTFORK || advice == MADV_DOFORK)
+		return advise_forkless(at, len, advice);
 	if (effect == EFFECT_EXCLUDE)
 		exclude_bytes(at, len);
 	ret = real.madvise(at, len, advice);

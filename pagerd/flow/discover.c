@@ -6,6 +6,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "flow/exclude.h"
+#include "flow/forkless.h"
 #include "flow/world.h"
 #include "kernel/task.h"
 #include "kernel/vma.h"
@@ -22,7 +23,8 @@
 
 #define FLAGS_FINE                                                                                 \
 	(VMA_FLAG(rd) | VMA_FLAG(wr) | VMA_FLAG(mr) | VMA_FLAG(mw) | VMA_FLAG(me) | VMA_FLAG(ac) | \
-	 VMA_FLAG(nr) | VMA_FLAG(sd) | VMA_FLAG(hg) | VMA_FLAG(nh) | VMA_FLAG(um) | VMA_FLAG(uw))
+	 VMA_FLAG(nr) | VMA_FLAG(sd) | VMA_FLAG(hg) | VMA_FLAG(nh) | VMA_FLAG(um) | VMA_FLAG(uw) | \
+	 VMA_FLAG(dc))
 
 /* The library's own file: its .data and .bss hold the pager's tables. */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
@@ -95,12 +97,7 @@ static bool plain_anonymous(const struct vma *v)
 
 static bool flags_fine(const struct vma *v)
 {
-	uint64_t fine = FLAGS_FINE;
-
-	/* On what we registered, MADV_DONTFORK is ours. */
-	if (v->flags & VMA_FLAG(um))
-		fine |= VMA_FLAG(dc);
-	return !(v->flags & ~fine) && !v->pkey;
+	return !(v->flags & ~FLAGS_FINE) && !v->pkey;
 }
 
 bool discover_manageable(const struct vma *v)
@@ -121,11 +118,20 @@ static bool holds_a_stack(const struct vma *v)
 
 /* ---- the walks ------------------------------------------------------------------------------ */
 
+/* On what is registered, MADV_DONTFORK may be the pager's own; elsewhere it is the program's. */
+static bool kept_from_children(const struct vma *v)
+{
+	return v->flags & VMA_FLAG(dc) && !(v->flags & VMA_FLAG(um));
+}
+
 static bool note_known(const struct vma *v, void *arg)
 {
 	(void)arg;
-	if (discover_manageable(v))
-		disco.full |= !span_add(&disco.fresh, v->start, v->end);
+	if (!discover_manageable(v))
+		return true;
+	if (kept_from_children(v) && !forkless_add(v->start, v->end))
+		return true;
+	disco.full |= !span_add(&disco.fresh, v->start, v->end);
 	return true;
 }
 

@@ -94,6 +94,71 @@ static void sample(struct fault_thread *t, uint32_t tid)
 	lock_release(&pagers.lock);
 }
 
+/* ---- the rest of a unit --------------------------------------------------------------------- */
+
+#define REST_PAGE_BITS 16u
+#define HELPERS_MAX    3u
+
+/* Takes the next batch of what is offered at `rest`. */
+static bool claim(uint64_t *rest, pc_addr *base, unsigned *first)
+{
+	uint64_t w = load_acquire(rest); /* pairs with share_rest */
+
+	while (w) {
+		unsigned page = w & ((1u << REST_PAGE_BITS) - 1);
+		uint64_t then = page + REST_BATCH < PC_UNIT_PAGES ? w + REST_BATCH : 0;
+
+		if (!cas_acq_rel(rest, &w, then))
+			continue;
+		*base = (w >> REST_PAGE_BITS) << PC_UNIT_SHIFT;
+		*first = page;
+		return true;
+	}
+	return false;
+}
+
+static void work_off(struct fault_thread *t, uint64_t *rest)
+{
+	unsigned first;
+	pc_addr base;
+
+	while (claim(rest, &base, &first))
+		restore_rest(&t->restorer, base, first);
+}
+
+static void help_others(struct fault_thread *t)
+{
+	for (unsigned i = 0; i < pagers.count; i++)
+		work_off(t, &pagers.thread[i].rest);
+}
+
+/* A parked one is woken for this only, and parks again. */
+static void call_for_help(const struct fault_thread *t)
+{
+	unsigned called = 0;
+
+	for (unsigned i = 0; i < pagers.count && called < HELPERS_MAX; i++) {
+		struct fault_thread *other = &pagers.thread[i];
+
+		if (other == t)
+			continue;
+		called++;
+		if (load_relaxed(&other->parked))
+			sys_futex_wake(&other->parked, 1);
+		else
+			nudge(other);
+	}
+}
+
+static void share_rest(struct fault_thread *t)
+{
+	uint64_t unit = t->restorer.rest >> PC_UNIT_SHIFT;
+
+	store_release(&t->rest, unit << REST_PAGE_BITS); /* pairs with claim */
+	call_for_help(t);
+	work_off(t, &t->rest);
+}
+
 /* ---- one message ---------------------------------------------------------------------------- */
 
 static void apply(unsigned shard, const struct uffd_event *e)
@@ -125,6 +190,8 @@ static int read_one(struct fault_thread *t, struct uffd_event *e)
 	int n;
 
 	gate_close(&world.gate);
+	if (forget_unsettled() && !uffd_pending(&world.uffd))
+		forget_settled();
 	n = uffd_read(&world.uffd, e);
 	if (n == 1)
 		apply(t->restorer.shard, e);
@@ -177,6 +244,8 @@ static void answer(struct fault_thread *t, const struct uffd_event *fault)
 	end = clock_now();
 	OBSERVE(shard, fault_all, end - start);
 	OBSERVE(shard, fault_missing, end - start);
+	if (t->restorer.rest)
+		share_rest(t);
 	if (++t->since_sample >= SAMPLE_EVERY || start - t->last_fault > SAMPLE_PAUSE)
 		sample(t, fault->thread);
 	t->last_fault = end;
@@ -210,8 +279,10 @@ static void read_all(struct fault_thread *t)
 
 static void sleep_parked(struct fault_thread *t)
 {
-	while (load_acquire(&t->parked) && !load_acquire(&t->stop)) /* pairs with unpark, stop */
+	while (load_acquire(&t->parked) && !load_acquire(&t->stop)) { /* pairs with unpark, stop */
 		sys_futex_wait(&t->parked, 1, 0);
+		help_others(t);
+	}
 }
 
 static void wait_for_work(struct fault_thread *t)
@@ -223,7 +294,7 @@ static void wait_for_work(struct fault_thread *t)
 	const struct timespec soon = {0, PENDING_WAIT};
 	uint64_t drained;
 
-	sys_poll(fds, 2, t->pending_count ? &soon : NULL);
+	sys_poll(fds, 2, t->pending_count || forget_unsettled() ? &soon : NULL);
 	if (fds[1].revents)
 		sys_read(t->nudge, &drained, sizeof(drained));
 }
@@ -236,6 +307,7 @@ int fault_loop(void *thread)
 		if (!t->pending_count)
 			sleep_parked(t);
 		wait_for_work(t);
+		help_others(t);
 		read_all(t);
 		retry_pending(t);
 	}

@@ -7,6 +7,10 @@
  *         CPU of the thread that faulted, on one fault in SAMPLE_EVERY and on the first after a
  *         pause. One pager always waits.
  *
+ *         When faults in a unit are so dense that all of it will be wanted, the pager that served
+ *         one offers the rest: `rest` names the unit and the next page, and whoever is awake or can
+ *         be woken claims batches of it by CAS. The one that offered works along.
+ *
  *         One message at a time is read, with the layout gate closed, and an event is applied before
  *         the gate opens. A fault that met a pending event is kept and tried again once the event
  *         has been read; it is never answered by a guess.
@@ -33,6 +37,7 @@ struct fault_thread {
 	uint32_t tid_word; /* cleared by the kernel when the thread has gone */
 	int tid;
 	struct restorer restorer;
+	uint64_t rest; /* unit number << 16 | next page; 0 nothing; see claim() */
 	uint32_t since_sample;
 	pc_ns last_fault;
 	unsigned pending_count;

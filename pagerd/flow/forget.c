@@ -75,12 +75,29 @@ static bool mapped(pc_addr page)
  * Threads change the layout one after the other but report it each in their own time. A report of an
  * unmap may so be older than the remap that brought packed pages to the same place, and nothing in
  * it tells. Where something is mapped there now, it cannot be told whether those pages are alive.
+ * Once nothing has been left to report, all that was older than the remap has come in.
  */
+static struct {
+	uint32_t number; /* in the units that remaps led to since then */
+	bool open;
+} remaps = {.number = 1};
+
+bool forget_unsettled(void)
+{
+	return load_relaxed(&remaps.open);
+}
+
+void forget_settled(void)
+{
+	remaps.number += remaps.open;
+	store_relaxed(&remaps.open, false);
+}
+
 static void check_order(const struct unit *u, unsigned page)
 {
 	pc_addr at = u->base + (pc_addr)page * PC_PAGE;
 
-	if (u->remapped && page_away(u->word[page]) && mapped(at))
+	if (u->remapped == remaps.number && page_away(u->word[page]) && mapped(at))
 		pc_fatal("an unmap and a remap of packed memory crossed; which came first is unknown",
 			 at, u->word[page]);
 }
@@ -142,7 +159,10 @@ static void move_page(unsigned shard, pc_addr from, pc_addr to)
 	page_store(&a->word[i], page_make(PAGE_RESIDENT, 0));
 	if (page_state(w) == PAGE_STAGED)
 		staging_rename(page_slot(w), to);
-	b->remapped = 1;
+	if (page_away(w)) {
+		b->remapped = remaps.number;
+		store_relaxed(&remaps.open, true);
+	}
 	b->dontfork |= a->dontfork;
 }
 

@@ -15,6 +15,13 @@ void forget_unmap(unsigned shard, pc_addr start, pc_addr end);
 void forget_discard(unsigned shard, pc_addr start, pc_addr end);
 void forget_remap(unsigned shard, pc_addr from, pc_addr to, uint64_t len);
 
+/*
+ * Packed memory was remapped, and an unmap that is older may still be reported. Until settled: the
+ * kernel has been seen with nothing pending, the gate closed.
+ */
+bool forget_unsettled(void); /* any thread */
+void forget_settled(void);
+
 /* A fault came from memory the kernel reports to us and the table did not know: it does now. */
 void forget_adopt(pc_addr page);
 

@@ -13,7 +13,7 @@
 #include <errno.h>
 
 #define AROUND_FIRST  4u
-#define FIRST_ALONE   8u /* batches larger than this send the faulting page ahead */
+#define STREAM_START  16u /* a stream enters a unit within so many pages of its beginning */
 #define NOMEM_TRIES   2000u
 #define NOMEM_WAIT    (5 * PC_MS)
 #define AROUND_PATIENCE 4u /* faults before the window doubles */
@@ -330,32 +330,30 @@ static void batch_around(struct batch *b, unsigned page, unsigned width)
 	batch_grow(b, high);
 }
 
-static enum restore_result restore_packed(struct restorer *r, struct unit *u, unsigned page,
-					  page_word w)
+static void note_density(struct restorer *r, struct unit *u, unsigned page, pc_ns now)
 {
-	struct batch alone = {.unit = u, .first = page, .end = page + 1, .was = {w}};
-	struct batch b = alone;
-	unsigned width = around(u);
-	enum restore_result res;
-	pc_ns t = clock_now();
+	const struct unit *below = u->base ? range_find(u->base - PC_UNIT) : NULL;
 
-	if (width > FIRST_ALONE) {
-		res = batch_restore(r, &alone, page);
-		if (res != RESTORE_DONE)
-			return res;
-		/* The thread runs on; what follows is a favour, and a failure of it none. */
-		restore_pages(r, u, page / width * width, PC_MIN((page / width + 1) * width,
-								   PC_UNIT_PAGES));
-		return RESTORE_DONE;
-	}
-	batch_around(&b, page, width);
+	if (!options.fault_around &&
+	    heat_dense(&u->heat, below ? &below->heat : NULL, page < STREAM_START, now))
+		r->rest = u->base;
+}
+
+static enum restore_result restore_packed(struct restorer *r, struct unit *u, unsigned page,
+					  page_word w, pc_ns now)
+{
+	struct batch b = {.unit = u, .first = page, .end = page + 1, .was = {w}};
+	enum restore_result res;
+
+	batch_around(&b, page, around(u));
 	res = batch_restore(r, &b, b.first);
-	if (res == RESTORE_DONE) {
-		ADD(r->shard, restore_around, b.end - b.first - 1);
-		stats_observe_n(r->shard, PC_H_restore_page, (clock_now() - t) / (b.end - b.first),
-				b.end - b.first);
-	}
-	return res;
+	if (res != RESTORE_DONE)
+		return res;
+	ADD(r->shard, restore_around, b.end - b.first - 1);
+	stats_observe_n(r->shard, PC_H_restore_page, (clock_now() - now) / (b.end - b.first),
+			b.end - b.first);
+	note_density(r, u, page, now);
+	return RESTORE_DONE;
 }
 
 static enum restore_result restore_one_staged(struct restorer *r, struct unit *u, unsigned page,
@@ -428,7 +426,7 @@ static enum restore_result serve(struct restorer *r, struct unit *u, unsigned pa
 	if (s == PAGE_STAGED)
 		return restore_one_staged(r, u, page, w, now);
 	heat_returned(&u->heat, now, world.cold_age);
-	return restore_packed(r, u, page, w);
+	return restore_packed(r, u, page, w, now);
 }
 
 enum restore_result restore_fault(struct restorer *r, const struct uffd_event *fault)
@@ -437,12 +435,32 @@ enum restore_result restore_fault(struct restorer *r, const struct uffd_event *f
 	unsigned page = page_in_unit(fault->start);
 	struct unit *u;
 
+	r->rest = 0;
 	gate_enter(&world.gate, r->slot);
 	u = range_find(fault->start);
 	if (u && unit_registered(u, page))
 		res = serve(r, u, page, fault, clock_now());
 	gate_leave(&world.gate, r->slot);
 	return res;
+}
+
+void restore_rest(struct restorer *r, pc_addr base, unsigned first)
+{
+	struct unit *u;
+	pc_ns start = clock_now();
+	unsigned away;
+
+	gate_enter(&world.gate, r->slot);
+	u = range_find(base);
+	away = u ? load_relaxed(&u->away) : 0;
+	/* A favour: what cannot come now comes with its own fault. */
+	if (away)
+		restore_pages(r, u, first, first + REST_BATCH);
+	gate_leave(&world.gate, r->slot);
+	if (!away)
+		return;
+	ADD(r->shard, restore_around, REST_BATCH);
+	stats_observe_n(r->shard, PC_H_restore_page, (clock_now() - start) / REST_BATCH, REST_BATCH);
 }
 
 /* ---- a whole range, for drains ------------------------------------------------------------- */

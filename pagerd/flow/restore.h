@@ -6,8 +6,10 @@
  *         restored ends the process: there is no other truth to give.
  *
  *         On a fault in packed memory the neighbours that left with it come along, the more the
- *         denser the faults in that unit have been: 4 pages at first, up to 64. The faulting page
- *         goes first where the batch is large, so that its thread runs while the rest is unpacked.
+ *         denser the faults in that unit have been: 4 pages at first, up to 64. Where they are so
+ *         dense that all of the unit will be wanted, restorer.rest says so, and the caller brings
+ *         the rest back with whoever is free to help (flow/fault.c). FAULT_AROUND=n is obeyed to
+ *         the page.
  *         On a fault in staged memory one page is copied back; a burst of them brings the unit back
  *         whole by UFFDIO_MOVE, for that is the probe's way of learning that it is in use.
  *
@@ -26,10 +28,15 @@ struct restorer {
 	unsigned slot;  /* in the layout gate */
 	unsigned shard; /* of the counters */
 	uint8_t *page;  /* AROUND_MAX pages */
+	pc_addr rest;   /* unit of the last fault if it should come back whole, else 0 */
 };
 
 /* Serves a MISSING fault. UNKNOWN: no such page in the table; adopt it and ask again. */
 enum restore_result restore_fault(struct restorer *r, const struct uffd_event *fault);
+
+/* Enters the gate by itself: REST_BATCH pages of the unit at `base` from `first` on. */
+#define REST_BATCH 16u
+void restore_rest(struct restorer *r, pc_addr base, unsigned first);
 
 /* Inside the gate. Restores every page of [first, end) of the unit that is away. */
 enum restore_result restore_pages(struct restorer *r, struct unit *u, unsigned first, unsigned end);

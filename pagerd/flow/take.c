@@ -6,6 +6,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "flow/exclude.h"
+#include "flow/forkless.h"
 #include "flow/world.h"
 #include "kernel/pagemap.h"
 #include "kernel/vma.h"
@@ -123,6 +124,18 @@ static bool mapping_ok(pc_addr at, pc_addr *end)
 	       (v.kind == VMA_ANON || v.kind == VMA_HEAP);
 }
 
+static void note_forkless(struct take *t, unsigned first, unsigned end)
+{
+	bool forkless = forkless_hits(addr_of(t, first), addr_of(t, end));
+
+	for (unsigned i = first; i < end; i++) {
+		uint64_t one = 1ull << (i % 64);
+		uint64_t *map = &t->unit->forkless[i / 64];
+
+		*map = forkless ? *map | one : *map & ~one;
+	}
+}
+
 static bool register_piece(struct take *t, unsigned first, unsigned end)
 {
 	bool fresh = !unit_registered(t->unit, first);
@@ -132,6 +145,7 @@ static bool register_piece(struct take *t, unsigned first, unsigned end)
 		return false;
 	}
 	unit_set_registered(t->unit, first, end, true);
+	note_forkless(t, first, end);
 	t->piece[t->pieces++] = (struct piece){first, end};
 	if (fresh)
 		COUNT(SHARD, ranges_added);
@@ -289,16 +303,17 @@ static bool may_take_now(struct take *t)
  * after the first move has succeeded, so that no late event can leave it behind on a mapping that
  * the table does not know.
  */
-static void set_dontfork(struct unit *u, int advice)
+static void set_dontfork(struct unit *u)
 {
+	uint64_t ours[UNIT_MAP_WORDS];
 	unsigned first = 0, end;
 
-	for (; map_next_run(u->registered, &first, &end); first = end) {
-		pc_addr start = u->base + (pc_addr)first * PC_PAGE;
-
-		sys_madvise(start, (end - first) * PC_PAGE, advice);
-	}
-	u->dontfork = advice == MADV_DONTFORK;
+	for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
+		ours[i] = u->registered[i] & ~u->forkless[i];
+	for (; map_next_run(ours, &first, &end); first = end)
+		sys_madvise(u->base + (pc_addr)first * PC_PAGE, (end - first) * PC_PAGE,
+			    MADV_DONTFORK);
+	u->dontfork = 1;
 }
 
 static void take_inside(struct take *t, pc_ns now)
@@ -319,7 +334,7 @@ static void take_inside(struct take *t, pc_ns now)
 	if (uffd_unregister(&world.uffd, chunk, chunk + PC_UNIT))
 		pc_fatal("staging cannot be unregistered", chunk, 0);
 	if (t->taken)
-		set_dontfork(t->unit, MADV_DONTFORK);
+		set_dontfork(t->unit);
 }
 
 static void finish(struct take *t, pc_ns now, pc_ns wait)
@@ -381,16 +396,27 @@ static pc_addr end_of_run(const struct unit *u, unsigned end)
 	return stop;
 }
 
-/* False where something else has been mapped into the run: its report is on the way. */
-static bool release_run(struct unit *u, unsigned first, unsigned end)
+/*
+ * The kernel unregisters whatever lies there, events pending or not. That may be memory with pages of
+ * ours, remapped to where another mapping has just gone: then it is registered again at once. False
+ * in that case; refused without an event, nothing of the kind is mapped there any more.
+ */
+static bool release_run(struct unit *u, unsigned first, unsigned end, bool forkless)
 {
 	pc_addr start = u->base + (pc_addr)first * PC_PAGE;
 	pc_addr stop = end_of_run(u, end);
+	bool ours = u->dontfork && !forkless;
 
-	if (u->dontfork)
+	if (uffd_pending(&world.uffd))
+		return false;
+	if (ours)
 		sys_madvise(start, stop - start, MADV_DOFORK);
-	if (uffd_unregister(&world.uffd, start, stop)) {
+	if (uffd_unregister(&world.uffd, start, stop))
 		COUNT(SHARD, register_failed);
+	if (uffd_pending(&world.uffd)) {
+		uffd_register(&world.uffd, start, stop);
+		if (ours)
+			sys_madvise(start, stop - start, MADV_DONTFORK);
 		return false;
 	}
 	unit_set_registered(u, first, end, false);
@@ -398,17 +424,28 @@ static bool release_run(struct unit *u, unsigned first, unsigned end)
 	return true;
 }
 
+/* Those runs whose MADV_DONTFORK is the program's own, or those where it is ours. */
+static bool release_runs(struct unit *u, bool forkless)
+{
+	uint64_t runs[UNIT_MAP_WORDS];
+	unsigned first = 0, end;
+
+	for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
+		runs[i] = u->registered[i] & (forkless ? u->forkless[i] : ~u->forkless[i]);
+	for (; map_next_run(runs, &first, &end); first = end)
+		if (!release_run(u, first, end, forkless))
+			return false;
+	return true;
+}
+
 bool release_unit(struct unit *u)
 {
-	unsigned first = 0, end;
-	bool empty;
+	bool released;
 
 	gate_enter(&world.gate, GATE_WORK);
-	empty = !load_relaxed(&u->away);
-	for (; empty && map_next_run(u->registered, &first, &end); first = end)
-		empty = release_run(u, first, end);
-	if (empty)
+	released = !load_relaxed(&u->away) && release_runs(u, false) && release_runs(u, true);
+	if (released)
 		u->dontfork = 0;
 	gate_leave(&world.gate, GATE_WORK);
-	return empty;
+	return released;
 }

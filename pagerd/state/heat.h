@@ -17,6 +17,8 @@
 #define HEAT_BURST_NS    (10 * PC_MS)
 #define HEAT_CROWD       32u
 #define HEAT_MAX_BACKOFF 6u /* doublings */
+#define HEAT_DENSE       5u
+#define HEAT_DENSE_NS    (500 * PC_MS)
 #define HEAT_EMPTY_BACKOFF 4u
 #define HEAT_EMPTY_MIN   PC_SEC
 
@@ -28,6 +30,8 @@ struct heat {
 	pc_ns poor_until; /* pages that did not shrink are not tried before */
 	uint16_t burst;  /* faults of it */
 	uint16_t crowd;  /* faults in this quarantine */
+	pc_ns back_at;   /* first fault in it since it was packed */
+	pc_ns dense_at;  /* when its faults were last found dense */
 	uint16_t back;   /* faults in it since it was packed */
 	uint8_t fails;   /* trials in a row that found it warm */
 	uint8_t quick;   /* times in a row that it came back soon after it was packed */
@@ -98,12 +102,29 @@ static inline void heat_returned(struct heat *h, pc_ns now, pc_ns cold_age)
 	h->back++;
 	if (!first)
 		return;
+	h->back_at = now;
 	if (now - h->packed_at >= 2 * cold_age)
 		h->quick = 0;
 	else if (h->quick < HEAT_MAX_BACKOFF)
 		h->quick++;
 	h->fails = 0;
 	h->next_try = now + (cold_age << h->quick);
+}
+
+/*
+ * Enough faults in a short time: the program is going through all of it, and so it should come back
+ * whole. `before` is the unit below, or NULL: one that has just come back whole makes a first fault
+ * near the beginning of the next one enough.
+ */
+static inline bool heat_dense(struct heat *h, const struct heat *before, bool at_start, pc_ns now)
+{
+	bool streaming = before && before->dense_at && now - before->dense_at < HEAT_DENSE_NS;
+
+	if (!(at_start && streaming) &&
+	    !(h->back >= HEAT_DENSE && now - h->back_at < HEAT_DENSE_NS))
+		return false;
+	h->dense_at = now;
+	return true;
 }
 
 /* Where use is sampled, it must have been untouched for a cold age; else the quarantine tells. */

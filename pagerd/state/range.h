@@ -8,7 +8,7 @@
  *                         top[8192] ->  leaf[8192] -> unit -> word[512]
  *
  *         Tables, units and words come from demand-zero memory, so what is never used costs
- *         nothing. A unit costs 192 bytes, and 4 KiB of words once a page of it has left: 0.2 %.
+ *         nothing. A unit costs 256 bytes, and 4 KiB of words once a page of it has left: 0.2 %.
  *         registered[] says which pages the kernel reports to us, as far as we know. The kernel may
  *         know more (a mapping that grew in place): a fault there adopts the page.
  * OWNS    units and words. Knows nothing of what a word means beyond "not zero".
@@ -29,10 +29,11 @@ struct unit {
 	pc_addr base;
 	page_word *word; /* PC_UNIT_PAGES */
 	uint64_t registered[UNIT_MAP_WORDS];
+	uint64_t forkless[UNIT_MAP_WORDS]; /* of those, where MADV_DONTFORK is not the pager's to set */
 	uint32_t away;    /* pages whose bytes are with the pager; atomic */
 	uint32_t staged;  /* of those, pages in staging; atomic */
 	uint32_t seen;    /* discovery walk that last found memory here */
-	uint32_t remapped; /* words have arrived here by a remap */
+	uint32_t remapped; /* number of the last remap that brought words here; flow/forget.c */
 	uint32_t dontfork; /* MADV_DONTFORK is set on its registered runs */
 	struct heat heat;
 };

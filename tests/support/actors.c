@@ -12,6 +12,7 @@
 #endif
 
 #define STACK_BYTES  (256ul << 10)
+#define FREEZE_MAX   400u     /* switches */
 #define SWITCHES_MAX 4000000u /* a run that needs more is going in circles */
 
 struct actor {
@@ -23,10 +24,18 @@ struct actor {
 	void *fake;  /* the sanitizer's */
 	bool ended;
 	unsigned weight;
+	uint64_t thaws;	 /* not drawn before so many switches */
 	ready_fn *ready; /* NULL: runnable */
 	const void *ready_arg;
 	pc_ns until; /* 0: for ever */
 };
+
+/* What a run draws its temper from. */
+static const unsigned everies[] = {2, 6, 20, 60, 200};	/* steps between switches, at most */
+static const pc_ns ticks[] = {500, 2000, 10000, 40000}; /* time that a turn takes */
+static const unsigned weights[] = {1, 4, 4, 16};	/* chances of an actor to be next */
+
+static const unsigned freezes[] = {0, 30, 200, 1000}; /* switches to a freeze */
 
 static struct {
 	uint64_t dice;
@@ -37,6 +46,7 @@ static struct {
 	struct actor home; /* who called actors_run() */
 	struct actor *running;
 	unsigned every, countdown;
+	unsigned freeze; /* one switch in so many freezes who switches */
 	bool trace, failed;
 	char failure[256];
 } stage;
@@ -157,7 +167,8 @@ static bool timed_out(const struct actor *a)
 
 static bool runnable(const struct actor *a)
 {
-	return !a->ended && (!a->ready || a->ready(a->ready_arg) || timed_out(a));
+	return !a->ended && stage.switches >= a->thaws &&
+	       (!a->ready || a->ready(a->ready_arg) || timed_out(a));
 }
 
 static struct actor *draw(void)
@@ -180,6 +191,17 @@ static struct actor *draw(void)
 			return able[i];
 		at -= able[i]->weight;
 	}
+}
+
+static bool thaw(void)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < stage.count; i++) {
+		any |= stage.actor[i].thaws > stage.switches;
+		stage.actor[i].thaws = 0;
+	}
+	return any;
 }
 
 /* Everybody sleeps: time jumps. False when nobody's time will come. */
@@ -216,6 +238,8 @@ static struct actor *next(void)
 	}
 	stage.now += stage.tick;
 	a = draw();
+	if (!a && thaw())
+		a = draw();
 	if (!a && jump())
 		a = draw();
 	if (a)
@@ -229,9 +253,12 @@ static void rearm(void)
 	stage.countdown = 1 + (unsigned)(roll() % stage.every);
 }
 
+/* A thread may lose its CPU anywhere, and for long. */
 static void hand_over(void)
 {
 	rearm();
+	if (actors_chance(stage.freeze))
+		stage.running->thaws = stage.switches + roll() % FREEZE_MAX;
 	go(next());
 }
 
@@ -298,9 +325,6 @@ static void set_stack(struct actor *a)
 
 void actors_begin(uint64_t seed, bool trace)
 {
-	static const unsigned everies[] = {2, 6, 20, 60, 200};
-	static const pc_ns ticks[] = {500, 2000, 10000, 40000};
-
 	stage.dice = seed;
 	stage.now = PC_SEC;
 	stage.switches = 0;
@@ -310,12 +334,12 @@ void actors_begin(uint64_t seed, bool trace)
 	stage.failed = false;
 	stage.every = everies[actors_roll(PC_ARRAY_LEN(everies))];
 	stage.tick = ticks[actors_roll(PC_ARRAY_LEN(ticks))];
+	stage.freeze = freezes[actors_roll(PC_ARRAY_LEN(freezes))];
 	stage.countdown = 0;
 }
 
 unsigned actors_spawn(const char *name, actor_fn *fn, void *arg)
 {
-	static const unsigned weights[] = {1, 4, 4, 16};
 	struct actor *a = &stage.actor[stage.count];
 
 	if (!a->stack) {

@@ -25,8 +25,8 @@ unsigned actors_spawn(const char *name, actor_fn *fn, void *arg);
 const char *actors_run(void);
 
 pc_ns actors_now(void);
-uint64_t actors_roll(uint64_t n);     /* 0 .. n-1 */
-bool actors_chance(uint64_t one_in);  /* never for 0 */
+uint64_t actors_roll(uint64_t n);    /* 0 .. n-1 */
+bool actors_chance(uint64_t one_in); /* never for 0 */
 bool actors_ended(unsigned actor);
 
 unsigned actor_self(void);

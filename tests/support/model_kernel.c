@@ -12,19 +12,19 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#define CHUNK_BYTES   PC_UNIT
-#define SLOTS_MAX     8192u
-#define EVENTS_MAX    64u
-#define NUDGES        8u
-#define TEXT_MAX      (512u << 10)
-#define ABSENT_BYTE   0xd5
-#define KINDS         3u /* mappings of one kind merge where they meet */
+#define CHUNK_BYTES PC_UNIT
+#define SLOTS_MAX   8192u
+#define EVENTS_MAX  64u
+#define NUDGES	    8u
+#define TEXT_MAX    (512u << 10)
+#define ABSENT_BYTE 0xd5
+#define KINDS	    3u /* mappings of one kind merge where they meet */
 
 struct page {
 	bool mapped, registered, dontfork;
 	uint8_t prot, kind;
 	bool present, zero_page;
-	bool stray; /* unregistered while a change was pending, so perhaps not what was meant */
+	bool stray;   /* unregistered while a change was pending, so perhaps not what was meant */
 	pc_ns pinned; /* until */
 };
 
@@ -246,7 +246,8 @@ static void report(uint8_t kind, unsigned from, unsigned end, unsigned to)
 {
 	struct event e = {.kind = kind, .from = from, .end = end, .to = to};
 
-	/* The change is made and its lock dropped; another thread may report before this one does. */
+	/* The change is made and its lock dropped; another thread may report before this one does.
+	 */
 	actor_yield();
 	if (!model.closed) {
 		if (model.queued == EVENTS_MAX)
@@ -293,8 +294,8 @@ int model_mmap(unsigned first, unsigned end, unsigned kind)
 		return -EPERM;
 	tell = unmap_now(first, end);
 	for (unsigned i = first; i < end; i++)
-		model.page[i] = (struct page){.mapped = true, .prot = MODEL_RW,
-					      .kind = (uint8_t)(kind % KINDS)};
+		model.page[i] = (struct page){
+		    .mapped = true, .prot = MODEL_RW, .kind = (uint8_t)(kind % KINDS)};
 	model.watch->mapped(first, end);
 	actor_trace("mmap [%u, %u)%s", first, end, tell ? ", reported" : "");
 	if (tell)
@@ -322,8 +323,10 @@ static void extend(unsigned at, unsigned end)
 	const struct page like = model.page[at - 1];
 
 	for (; at < end; at++)
-		model.page[at] = (struct page){.mapped = true, .registered = like.registered,
-					       .dontfork = like.dontfork, .prot = like.prot,
+		model.page[at] = (struct page){.mapped = true,
+					       .registered = like.registered,
+					       .dontfork = like.dontfork,
+					       .prot = like.prot,
 					       .kind = like.kind};
 }
 
@@ -647,14 +650,12 @@ static long move_out_page(unsigned page, pc_addr slot)
 {
 	struct page *p = &model.page[page];
 
-	if (!p->present && holds(LAW_REFUSE_HOLES))
+	if (!p->present)
 		return -ENOENT;
 	if (model.slot_present[slot_of(slot)])
 		return -EEXIST;
 	if (p->pinned > actors_now() || actors_chance(model.odds.busy))
 		return -EBUSY;
-	if (!p->present)
-		memset(bytes[page], 0, PC_PAGE);
 	memcpy((void *)slot, bytes[page], PC_PAGE);
 	model.slot_present[slot_of(slot)] = true;
 	p->present = false;
@@ -895,19 +896,24 @@ static bool is_nudge(int fd)
 	return fd >= MODEL_NUDGE && fd < MODEL_NUDGE + (int)NUDGES;
 }
 
-static long do_read(int fd, void *to)
+static long read_nudge(int fd, void *to)
 {
 	uint64_t *count = &model.nudge[fd - MODEL_NUDGE];
 
-	if (fd == MODEL_UFFD)
-		return uffd_read_message(to);
-	if (!is_nudge(fd))
-		actor_fail("descriptor %d is read", fd);
 	if (!*count)
 		return -EAGAIN;
 	memcpy(to, count, sizeof(*count));
 	*count = 0;
 	return sizeof(*count);
+}
+
+static long do_read(int fd, void *to)
+{
+	if (fd == MODEL_UFFD)
+		return uffd_read_message(to);
+	if (!is_nudge(fd))
+		actor_fail("descriptor %d is read", fd);
+	return read_nudge(fd, to);
 }
 
 static long do_write(int fd, const void *from, size_t n)

@@ -42,7 +42,6 @@ enum model_law {
 	LAW_REPORT_REMAP,
 	LAW_REPORT_REMOVE,
 	LAW_KEEP_PRESENT, /* COPY and MOVE onto a present page are EEXIST */
-	LAW_REFUSE_HOLES, /* MOVE of an absent page is ENOENT */
 	LAW_MOVE_ALL,	  /* MOVE reports no more than it moved */
 	LAW_WAKE,	  /* COPY and MOVE wake who waits for the page */
 	LAW_COUNT
@@ -55,7 +54,8 @@ struct model_odds { /* one in so many; 0 never */
 
 /* What the program's side wants to know, told at the moment in which it becomes true. */
 struct model_watch {
-	/* Is it the caller's to change? Else the call comes back with -EPERM, and nothing was done. */
+	/* Is it the caller's to change? Else the call comes back with -EPERM, and nothing was done.
+	 */
 	bool (*allowed)(unsigned first, unsigned end);
 	void (*mapped)(unsigned first, unsigned end);
 	void (*unmapped)(unsigned first, unsigned end);

@@ -29,6 +29,7 @@
 #include "flow/discover.h"
 #include "flow/exclude.h"
 #include "flow/fault.h"
+#include "flow/forget.h"
 #include "flow/sample.h"
 #include "flow/work.h"
 #include "kernel/task.h"
@@ -37,23 +38,25 @@
 #include "state/store.h"
 #include "state/thread.h"
 
-#define SEEDS          10000u
+#define SKIP	       77 /* exit status */
+#define SEEDS	       10000u
 #define SEEDS_SABOTAGE 3000u
 #define SPOILT_SHARE   100u /* one seed in so many may meet it: see model_spoilt() */
+#define CROSSED_SHARE  50u
 #define PROGRAMS_MAX   3u
-#define PAGERS         2u
-#define UNITS          64u
-#define CHUNKS         8u
+#define PAGERS	       2u
+#define UNITS	       64u
+#define CHUNKS	       8u
 #define STORE_BYTES    (16ull << 20)
-#define RUN_MAX        96u /* pages that one call of the program is about */
+#define RUN_MAX	       96u /* pages that one call of the program is about */
 
 /* ---- what the program wrote ----------------------------------------------------------------- */
 
 struct written {
 	uint64_t stamp; /* 0: zeros */
-	uint64_t at;    /* number of the act that made it so */
-	bool or_zeros;  /* a discard of it ran beside the write */
-	uint8_t owner;  /* number of the program that mapped it + 1, 0 none */
+	uint64_t at;	/* number of the act that made it so */
+	bool or_zeros;	/* a discard of it ran beside the write */
+	uint8_t owner;	/* number of the program that mapped it + 1, 0 none */
 };
 
 struct program {
@@ -87,10 +90,15 @@ static struct {
 	unsigned unhooked;	/* one remap in so many is not seen before it happens; 0 none */
 	const struct mood *mood;
 	unsigned low, span; /* the pages that the program is about */
-	pc_ns pause;        /* longest rest */
+	pc_ns pause;	    /* longest rest */
 } sim;
 
 static const unsigned spans[] = {12, 40, 150, 600, MODEL_PAGES};
+static const enum model_prot prots[] = {MODEL_RW, MODEL_RW, MODEL_READ, MODEL_NONE};
+static const pc_ns ages[] = {0, 0, 2 * PC_MS, 20 * PC_MS, 200 * PC_MS};
+static const unsigned unhooked[] = {0, 0, 1, 4};
+static const unsigned arounds[] = {0, 0, 1, 4, 9, 16, 64};
+static const uint8_t zeros[PC_PAGE];
 static const pc_ns pauses[] = {20000, 200000, 2 * PC_MS};
 
 static uint8_t scratch[PC_PAGE];
@@ -239,7 +247,8 @@ static void on_discarded(unsigned page)
 		w->stamp = w->or_zeros = 0;
 }
 
-static const struct model_watch watch = {on_question, on_mapped, on_unmapped, on_moved, on_discarded};
+static const struct model_watch watch = {on_question, on_mapped, on_unmapped, on_moved,
+					 on_discarded};
 
 /* ---- the program's threads ------------------------------------------------------------------ */
 
@@ -415,6 +424,9 @@ static void act_remap(void)
 		r.end = r.first + 2 * RUN_MAX;
 	pages = r.end - r.first + (actors_chance(4) ? (unsigned)actors_roll(8) : 0);
 	to = some_page();
+	/* There a page agrees with its slot in staging, mod 2 MiB. */
+	if (actors_chance(3))
+		to = r.first + 1 + (unsigned)actors_roll(2) * PC_UNIT_PAGES;
 	to = PC_MIN(to, MODEL_PAGES - pages);
 	remap(r, to, pages, actors_chance(3));
 	if (actors_chance(2))
@@ -435,7 +447,6 @@ static void act_grow(void)
 
 static void act_protect(void)
 {
-	static const enum model_prot prots[] = {MODEL_RW, MODEL_RW, MODEL_READ, MODEL_NONE};
 	struct run r = some_run(some_mapped_page());
 
 	model_mprotect(r.first, r.end, prots[actors_roll(PC_ARRAY_LEN(prots))]);
@@ -451,15 +462,15 @@ static void act_pin(void)
 
 /* What the threads of a run do; act_discard needs to know who does it. */
 struct mood {
-	const char *acts; /* one letter an act; more of a letter, more of the act */
+	const char *acts;   /* one letter an act; more of a letter, more of the act */
 	unsigned evictions; /* of 16 rounds of work, how many take all that can be taken */
 };
 
 static const struct mood moods[] = {
-	{"rrwwRRWmoudddxxgptt", 2}, /* a bit of all */
-	{"rrrwwRWt", 12},	    /* touching, while memory leaves as fast as it can */
-	{"rwRWddddt", 10},	    /* discarding */
-	{"rrRWmoudxxxgpt", 8},	    /* the layout in motion */
+    {"rrwwRRWmoudddxxgptt", 2}, /* a bit of all */
+    {"rrrwwRWt", 12},		/* touching, while memory leaves as fast as it can */
+    {"rwRWddddt", 10},		/* discarding */
+    {"rrRWmoudxxxgpt", 8},	/* the layout in motion */
 };
 
 static void act(struct program *p, char letter)
@@ -556,7 +567,7 @@ static void check_books(void)
 	check(!stats_get(PC_V_pages_staged), "pages_staged is not 0");
 	check(!stats_get(PC_V_pages_same), "pages_same is not 0");
 	check(stats_get(PC_V_pages_evicted) ==
-		      stats_get(PC_V_pages_restored) + stats_get(PC_V_pages_dropped),
+		  stats_get(PC_V_pages_restored) + stats_get(PC_V_pages_dropped),
 	      "evicted is not restored and dropped");
 	for (uint32_t i = 0; i < staging_limit(); i++)
 		check(staging_at(i)->state == CHUNK_FREE, "a chunk is not free");
@@ -637,8 +648,6 @@ static void deactivate(void)
 
 static void check_pages(void)
 {
-	static const uint8_t zeros[PC_PAGE];
-
 	for (unsigned i = 0; i < MODEL_PAGES; i++)
 		if (model_mapped(i))
 			observe(i, model_present(i) ? model_peek(i) : zeros);
@@ -745,8 +754,6 @@ static void begin_tables(void)
 
 static void begin_options(void)
 {
-	static const pc_ns ages[] = {0, 0, 2 * PC_MS, 20 * PC_MS, 200 * PC_MS};
-	static const unsigned arounds[] = {0, 0, 1, 4, 9, 16, 64};
 
 	options_defaults(&options);
 	options.cold_age = ages[actors_roll(PC_ARRAY_LEN(ages))];
@@ -769,6 +776,7 @@ static void begin_world(void)
 	world.max_runs = actors_chance(8) ? 3 : 1000;
 	gate_reset(&world.gate, GATE_PAGER0 + sim.pagers);
 	discover_forget();
+	forget_settled();
 	sample_start(1000);
 	SET(soft_cap_bytes, actors_chance(3) ? actors_roll(MODEL_PAGES) * PC_PAGE : 0);
 }
@@ -780,12 +788,13 @@ static void begin_crew(void)
 		struct fault_thread *t = &sim.pager[i];
 
 		t->index = t->cpu = i;
-		t->restorer = (struct restorer){GATE_PAGER0 + i, 1 + i, restore_buffer[i]};
+		t->restorer = (struct restorer){
+		    .slot = GATE_PAGER0 + i, .shard = 1 + i, .page = restore_buffer[i]};
 		t->nudge = MODEL_NUDGE + (int)i;
 	}
 	fault_set(sim.pager, sim.pagers);
 	sim.stop = 0;
-	sim.work.restorer = (struct restorer){GATE_WORK, 0, restore_buffer[PAGERS]};
+	sim.work.restorer = (struct restorer){.slot = GATE_WORK, .page = restore_buffer[PAGERS]};
 	sim.work.stop = &sim.stop;
 	work_start(&sim.work, actors_now());
 }
@@ -841,7 +850,7 @@ static const char *run_seed(uint64_t seed, enum model_law broken, bool trace)
 	sim.closes_early = actors_chance(4);
 	sim.closed = false;
 	sim.request.open = false;
-	sim.unhooked = actors_chance(3) ? 4 : 0;
+	sim.unhooked = unhooked[actors_roll(PC_ARRAY_LEN(unhooked))];
 	begin_program();
 	odds = some_odds();
 	begin_options();
@@ -880,11 +889,72 @@ static bool is_crossing(const char *wrong)
 	return strstr(wrong, "crossed") != NULL;
 }
 
+/* What a run of thousands of seeds must have met, or it shows little. */
+static const enum pc_value_id met[] = {
+    PC_V_pages_evicted,
+    PC_V_pages_restored,
+    PC_V_pages_dropped,
+    PC_V_take_busy,
+    PC_V_take_again,
+    PC_V_take_invalid,
+    PC_V_take_lost_race,
+    PC_V_take_removing,
+    PC_V_give_back_pages,
+    PC_V_give_back_units,
+    PC_V_compress_same,
+    PC_V_compress_skips_poor,
+    PC_V_compress_skips_wanted,
+    PC_V_compress_skips_backoff,
+    PC_V_faults_write,
+    PC_V_faults_unexpected,
+    PC_V_restore_ok_packed,
+    PC_V_restore_ok_same,
+    PC_V_restore_ok_staged,
+    PC_V_restore_around,
+    PC_V_restore_raced,
+    PC_V_restore_again,
+    PC_V_zero_fills,
+    PC_V_refaults,
+    PC_V_events_unmap,
+    PC_V_events_remap,
+    PC_V_events_remove,
+    PC_V_register_failed,
+    PC_V_ranges_removed,
+    PC_V_probe_warm,
+};
+static uint64_t meetings[PC_ARRAY_LEN(met)];
+
+static void count_meetings(void)
+{
+	for (unsigned i = 0; i < PC_ARRAY_LEN(met); i++)
+		meetings[i] += stats_get(met[i]);
+}
+
+static const char *name_of(enum pc_value_id id)
+{
+	const struct pc_segment *s = stats_segment();
+	const struct pc_entry *e = (const void *)((const char *)s + s->entry_offset);
+
+	while (e->kind == PC_ENTRY_HISTOGRAM || e->slot != (uint32_t)id)
+		e++;
+	return e->name;
+}
+
+static void check_meetings(void)
+{
+	for (unsigned i = 0; i < PC_ARRAY_LEN(met); i++) {
+		printf("%s %lu%s", name_of(met[i]), (long)meetings[i], i % 5 == 4 ? "\n" : ", ");
+		if (!meetings[i])
+			fail_msg("no seed has met %s", name_of(met[i]));
+	}
+	printf("\n");
+}
+
 static void test_every_read_is_what_was_written(void **unused)
 {
 	uint64_t first = from_environment("PREDICOMP_TEST_SEED", 1);
 	uint64_t seeds = from_environment("PREDICOMP_SIM_SEEDS", SEEDS);
-	uint64_t taken = 0, packed = 0, restored = 0, raced = 0, spoilt = 0, crossed = 0;
+	uint64_t spoilt = 0, crossed = 0;
 
 	(void)unused;
 	for (uint64_t seed = first; seed < first + seeds; seed++) {
@@ -895,17 +965,15 @@ static void test_every_read_is_what_was_written(void **unused)
 		if (wrong && !model_spoilt() && !is_crossing(wrong))
 			fail_msg("seed %lu: %s\nreplay with --seed %lu", (long)seed, wrong,
 				 (long)seed);
-		taken += stats_get(PC_V_take_pages);
-		packed += stats_get(PC_V_pages_evicted);
-		restored += stats_get(PC_V_pages_restored);
-		raced += stats_get(PC_V_restore_again) + stats_get(PC_V_restore_raced);
+		count_meetings();
 	}
-	printf("%lu seeds: %lu pages taken, %lu packed, %lu restored, %lu races\n", (long)seeds,
-	       (long)taken, (long)packed, (long)restored, (long)raced);
-	printf("%lu seeds spoilt, %lu ended because reports may have crossed\n", (long)spoilt,
-	       (long)crossed);
+	printf("%lu seeds; %lu spoilt; %lu ended because reports may have crossed\n", (long)seeds,
+	       (long)spoilt, (long)crossed);
+	if (seeds < SEEDS)
+		return;
 	assert_true(spoilt <= seeds / SPOILT_SHARE);
-	assert_true(taken > seeds && packed > seeds && restored > seeds);
+	assert_true(crossed <= seeds / CROSSED_SHARE);
+	check_meetings();
 }
 
 /* A kernel that breaks one of its laws must be found out: else the simulator proves nothing. */
@@ -916,8 +984,11 @@ static void test_lawless_kernels_are_noticed(void **unused)
 		const char *wrong = NULL;
 		uint64_t seed = 0;
 
-		while (!wrong && seed < SEEDS_SABOTAGE)
+		while (!wrong && seed < SEEDS_SABOTAGE) {
 			wrong = run_seed(++seed, (enum model_law)law, false);
+			if (wrong && (is_crossing(wrong) || model_spoilt()))
+				wrong = NULL;
+		}
 		printf("law %d, seed %lu: %s\n", law, (long)seed, wrong ? wrong : "not noticed");
 		assert_non_null(wrong);
 	}
@@ -933,13 +1004,22 @@ static int replay(uint64_t seed)
 	return wrong != NULL;
 }
 
+/* One OS thread has no races for ThreadSanitizer to find, and it does not know our stacks. */
+#ifdef __SANITIZE_THREAD__
+static const bool pointless = true;
+#else
+static const bool pointless = false;
+#endif
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_read_is_what_was_written),
-		cmocka_unit_test(test_lawless_kernels_are_noticed),
+	    cmocka_unit_test(test_every_read_is_what_was_written),
+	    cmocka_unit_test(test_lawless_kernels_are_noticed),
 	};
 
+	if (pointless)
+		return SKIP;
 	if (argc == 3 && !strcmp(argv[1], "--seed"))
 		return replay(strtoull(argv[2], NULL, 0));
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -26,14 +26,14 @@ void actor_yield(void);
 #undef and_acq_rel
 #undef cas_acq_rel
 
-#define load_relaxed(p)     (actor_step(), __atomic_load_n((p), __ATOMIC_RELAXED))
-#define load_acquire(p)     (actor_step(), __atomic_load_n((p), __ATOMIC_ACQUIRE))
-#define load_seq(p)         (actor_step(), __atomic_load_n((p), __ATOMIC_SEQ_CST))
+#define load_relaxed(p)	    (actor_step(), __atomic_load_n((p), __ATOMIC_RELAXED))
+#define load_acquire(p)	    (actor_step(), __atomic_load_n((p), __ATOMIC_ACQUIRE))
+#define load_seq(p)	    (actor_step(), __atomic_load_n((p), __ATOMIC_SEQ_CST))
 #define store_relaxed(p, v) (actor_step(), __atomic_store_n((p), (v), __ATOMIC_RELAXED))
 #define store_release(p, v) (actor_step(), __atomic_store_n((p), (v), __ATOMIC_RELEASE))
-#define store_seq(p, v)     (actor_step(), __atomic_store_n((p), (v), __ATOMIC_SEQ_CST))
+#define store_seq(p, v)	    (actor_step(), __atomic_store_n((p), (v), __ATOMIC_SEQ_CST))
 #define swap_acquire(p, v)  (actor_step(), __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE))
-#define swap_seq(p, v)      (actor_step(), __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST))
+#define swap_seq(p, v)	    (actor_step(), __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST))
 #define add_acq_rel(p, v)   (actor_step(), __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL))
 #define sub_acq_rel(p, v)   (actor_step(), __atomic_fetch_sub((p), (v), __ATOMIC_ACQ_REL))
 #define or_acq_rel(p, v)    (actor_step(), __atomic_fetch_or((p), (v), __ATOMIC_ACQ_REL))

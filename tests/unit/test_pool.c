@@ -1,0 +1,161 @@
+/*
+ * The pager's own memory: zero, guarded, known, and refused in a way that leaves nothing behind.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/pool.h"
+#include "base/sys.h"
+
+long __real_sys_call(long nr, long a, long b, long c, long d, long e, long f);
+long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f);
+
+static long refused;  /* this system call fails */
+static long unmapped; /* bytes given back */
+
+long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	if (nr == refused)
+		return -ENOMEM;
+	if (nr == __NR_munmap)
+		unmapped += b;
+	return __real_sys_call(nr, a, b, c, d, e, f);
+}
+
+static int start(void **unused)
+{
+	(void)unused;
+	refused = -1;
+	unmapped = 0;
+	return 0;
+}
+
+static void test_memory_is_zero_and_can_be_written(void **unused)
+{
+	unsigned char *m = pool_map(5000, "test");
+
+	(void)unused;
+	assert_non_null(m);
+	assert_int_equal((uintptr_t)m % PC_PAGE, 0);
+	for (unsigned i = 0; i < 2 * PC_PAGE; i++)
+		assert_int_equal(m[i], 0);
+	memset(m, 1, 2 * PC_PAGE);
+	pool_unmap(m);
+}
+
+static void test_the_pool_owns_guards_included(void **unused)
+{
+	pc_addr m = (pc_addr)pool_map(PC_PAGE, "test");
+
+	(void)unused;
+	assert_true(pool_owns(m, m + 1));
+	assert_true(pool_owns(m - 1, m));
+	assert_true(pool_owns(m + 2 * PC_PAGE - 1, m + 2 * PC_PAGE));
+	assert_true(pool_owns(0, PC_ADDR_MAX));
+	assert_false(pool_owns((pc_addr)&refused, (pc_addr)&refused + 8));
+	pool_unmap((void *)m);
+	assert_false(pool_owns(m, m + 1));
+}
+
+static void test_guards_cannot_be_touched(void **unused)
+{
+	volatile char *m = pool_map(PC_PAGE, "test");
+	const long guards[] = {-1, PC_PAGE};
+
+	(void)unused;
+	for (unsigned i = 0; i < PC_ARRAY_LEN(guards); i++) {
+		pid_t pid = fork();
+		int status;
+
+		if (pid == 0) {
+			signal(SIGSEGV, SIG_DFL);
+			m[guards[i]] = 1;
+			_exit(0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true((WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) ||
+			    WEXITSTATUS(status) != 0);
+	}
+	pool_unmap((void *)(uintptr_t)m);
+}
+
+static void test_a_refusal_leaves_nothing_behind(void **unused)
+{
+	size_t before = pool_reserved();
+
+	(void)unused;
+	refused = __NR_mmap;
+	assert_null(pool_map(PC_PAGE, "test"));
+	refused = __NR_mprotect;
+	assert_null(pool_map(PC_PAGE, "test"));
+	assert_int_equal(unmapped, 3 * PC_PAGE);
+	assert_int_equal(pool_reserved(), before);
+}
+
+static void test_what_is_reserved_is_counted(void **unused)
+{
+	size_t before = pool_reserved();
+	void *m = pool_map(3 * PC_PAGE, "test");
+
+	(void)unused;
+	assert_int_equal(pool_reserved(), before + 5 * PC_PAGE);
+	pool_unmap(m);
+	assert_int_equal(pool_reserved(), before);
+	assert_int_equal(unmapped, 5 * PC_PAGE);
+}
+
+static void test_a_full_pool_refuses_and_takes_again(void **unused)
+{
+	void *m[POOL_REGIONS + 1];
+	unsigned n = 0;
+
+	(void)unused;
+	while (n <= POOL_REGIONS && (m[n] = pool_map(PC_PAGE, "test")))
+		n++;
+	assert_int_equal(n, POOL_REGIONS);
+	pool_unmap(m[5]);
+	m[5] = pool_map(PC_PAGE, "test");
+	assert_non_null(m[5]);
+	while (n--)
+		pool_unmap(m[n]);
+}
+
+static void test_unmapping_a_stranger_ends_the_process(void **unused)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)unused;
+	if (pid == 0) {
+		close(2);
+		pool_unmap(&refused);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(test_memory_is_zero_and_can_be_written, start),
+	    cmocka_unit_test_setup(test_the_pool_owns_guards_included, start),
+	    cmocka_unit_test_setup(test_guards_cannot_be_touched, start),
+	    cmocka_unit_test_setup(test_a_refusal_leaves_nothing_behind, start),
+	    cmocka_unit_test_setup(test_what_is_reserved_is_counted, start),
+	    cmocka_unit_test_setup(test_a_full_pool_refuses_and_takes_again, start),
+	    cmocka_unit_test_setup(test_unmapping_a_stranger_ends_the_process, start),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

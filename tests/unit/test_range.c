@@ -1,0 +1,255 @@
+/*
+ * The table of units: any address leads to its unit and to no other; counts follow words; a freed
+ * unit leaves nothing behind.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <sys/mman.h>
+
+#include "state/range.h"
+
+#define UNITS	  40u
+#define ADDRESSES 64u
+#define OPS	  100000u
+
+static void *memory;
+
+static int start(void **unused)
+{
+	(void)unused;
+	memory = mmap(NULL, range_table_bytes(UNITS), PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	assert_true(memory != MAP_FAILED);
+	range_start(memory, UNITS);
+	return 0;
+}
+
+static int stop(void **unused)
+{
+	(void)unused;
+	return munmap(memory, range_table_bytes(UNITS));
+}
+
+static void test_an_address_leads_to_its_unit(void **unused)
+{
+	const pc_addr at = 0x7f1234600000;
+	struct unit *u;
+
+	(void)unused;
+	assert_null(range_find(at));
+	u = range_ensure(at + 5000);
+	assert_non_null(u);
+	assert_int_equal(u->base, at);
+	assert_ptr_equal(range_find(at), u);
+	assert_ptr_equal(range_find(at + PC_UNIT - 1), u);
+	assert_null(range_find(at + PC_UNIT));
+	assert_null(range_find(at - 1));
+	assert_ptr_equal(range_ensure(at), u);
+	assert_ptr_equal(range_at(0), u);
+	assert_int_equal(range_limit(), 1);
+}
+
+static void test_the_ends_of_the_address_space(void **unused)
+{
+	(void)unused;
+	assert_non_null(range_ensure(0));
+	assert_non_null(range_ensure(PC_ADDR_MAX - 1));
+	assert_int_equal(range_find(PC_ADDR_MAX - 1)->base, PC_ADDR_MAX - PC_UNIT);
+	assert_null(range_ensure(PC_ADDR_MAX));
+	assert_null(range_find(PC_ADDR_MAX));
+	assert_null(range_find(~0ull));
+}
+
+static void test_a_full_table_says_so(void **unused)
+{
+	(void)unused;
+	for (unsigned i = 0; i < UNITS; i++)
+		assert_non_null(range_ensure(i * PC_UNIT));
+	assert_null(range_ensure(UNITS * PC_UNIT));
+	range_free(range_find(3 * PC_UNIT));
+	assert_non_null(range_ensure(UNITS * PC_UNIT));
+}
+
+static void test_a_freed_unit_is_gone(void **unused)
+{
+	struct unit *u = range_ensure(PC_UNIT);
+
+	(void)unused;
+	u->word[7] = page_make(PAGE_RESIDENT, 1);
+	u->heat.fails = 3;
+	range_free(u);
+	assert_null(range_find(PC_UNIT));
+	assert_null(range_at(0));
+	u = range_ensure(9 * PC_UNIT);
+	assert_ptr_equal(range_at(0), u);
+	assert_int_equal(u->base, 9 * PC_UNIT);
+	assert_int_equal(u->word[7], 0);
+	assert_int_equal(u->heat.fails, 0);
+}
+
+static void test_counts_follow_words(void **unused)
+{
+	const page_word home = page_make(PAGE_RESIDENT, 0), staged = page_make(PAGE_STAGED, 4),
+			packed = page_make_packed(17, 5), same = page_make(PAGE_SAME, 0);
+	struct unit *u = range_ensure(0);
+
+	(void)unused;
+	unit_count(u, home, staged);
+	assert_int_equal(u->away, 1);
+	assert_int_equal(u->staged, 1);
+	unit_count(u, staged, packed);
+	assert_int_equal(u->away, 1);
+	assert_int_equal(u->staged, 0);
+	unit_count(u, packed, home);
+	unit_count(u, home, same);
+	assert_int_equal(u->away, 1);
+	unit_count(u, same, home);
+	assert_int_equal(u->away, 0);
+	unit_count(u, home, page_make(PAGE_REMOVING, 0));
+	assert_int_equal(u->away, 0);
+}
+
+static void test_words_carry_what_was_put_in(void **unused)
+{
+	const uint64_t ref = (1ull << 40) - 3;
+	const uint32_t tag = (1u << PAGE_TAG_BITS) - 2;
+	page_word w = page_make_packed(ref, tag);
+
+	(void)unused;
+	assert_int_equal(page_state(w), PAGE_PACKED);
+	assert_int_equal(page_ref(w), ref);
+	assert_int_equal(page_tag(w), tag);
+	assert_int_equal(page_slot(page_make(PAGE_STAGED, 0xfffffffe)), 0xfffffffe);
+	assert_int_equal(page_same(page_make(PAGE_SAME, 0xfffffffe)), 0xfffffffe);
+	assert_int_equal(page_state(page_make(PAGE_RESIDENT, 0) | PAGE_POOR), PAGE_RESIDENT);
+}
+
+static void test_a_wrong_table_is_not_valid(void **unused)
+{
+	struct unit *u = range_ensure(0);
+
+	(void)unused;
+	assert_true(range_valid());
+	u->word[3] = page_make(PAGE_SAME, 9);
+	assert_false(range_valid());
+	unit_count(u, page_make(PAGE_RESIDENT, 0), u->word[3]);
+	assert_true(range_valid());
+	u->word[4] = page_make(PAGE_LEAVING, 0);
+	assert_false(range_valid());
+	u->word[4] = page_make(PAGE_RETURNING, 0);
+	assert_false(range_valid());
+	u->word[4] = 0;
+	u->staged++;
+	assert_false(range_valid());
+}
+
+static void test_runs_of_bits(void **unused)
+{
+	struct unit *u = range_ensure(0);
+	unsigned first = 0, end;
+
+	(void)unused;
+	assert_false(unit_any_registered(u));
+	assert_false(map_next_run(u->registered, &first, &end));
+	unit_set_registered(u, 60, 70, true);
+	unit_set_registered(u, 128, 129, true);
+	unit_set_registered(u, 500, 512, true);
+	assert_true(unit_any_registered(u));
+	assert_true(map_next_run(u->registered, &first, &end));
+	assert_int_equal(first, 60);
+	assert_int_equal(end, 70);
+	first = 65;
+	assert_true(map_next_run(u->registered, &first, &end));
+	assert_int_equal(first, 65);
+	first = 70;
+	assert_true(map_next_run(u->registered, &first, &end));
+	assert_int_equal(first, 128);
+	assert_int_equal(end, 129);
+	first = end;
+	assert_true(map_next_run(u->registered, &first, &end));
+	assert_int_equal(end, PC_UNIT_PAGES);
+	first = end;
+	assert_false(map_next_run(u->registered, &first, &end));
+	unit_set_registered(u, 0, PC_UNIT_PAGES, false);
+	assert_false(unit_any_registered(u));
+}
+
+/* ---- the model ------------------------------------------------------------------------------ */
+
+static uint64_t dice;
+
+static unsigned roll(unsigned n)
+{
+	dice = dice * 6364136223846793005ull + 1442695040888963407ull;
+	return (unsigned)(dice >> 33) % n;
+}
+
+/* Near each other and far apart, so that leaves are shared and are not. */
+static pc_addr address(unsigned i)
+{
+	return (pc_addr)(i / 16) * (PC_ADDR_MAX / 4) + (pc_addr)(i % 16) * PC_UNIT;
+}
+
+/* An address's unit remembers what was written into it, whatever else comes and goes. */
+static void test_against_the_model(void **unused)
+{
+	const char *seed = getenv("PREDICOMP_TEST_SEED");
+	uint64_t mark[ADDRESSES] = {0};
+	unsigned in_use = 0;
+
+	(void)unused;
+	dice = seed ? strtoull(seed, NULL, 0) : 1;
+	printf("PREDICOMP_TEST_SEED=%llu\n", (unsigned long long)dice);
+	for (unsigned op = 1; op < OPS; op++) {
+		unsigned i = roll(ADDRESSES);
+		struct unit *u = range_find(address(i) + roll(PC_UNIT));
+
+		assert_int_equal(u != NULL, mark[i] != 0);
+		if (u) {
+			assert_int_equal(u->base, address(i));
+			assert_int_equal(u->word[i], mark[i] << 3);
+			if (roll(2))
+				continue;
+			range_free(u);
+			mark[i] = 0;
+			in_use--;
+			continue;
+		}
+		u = range_ensure(address(i));
+		assert_int_equal(u != NULL, in_use < UNITS);
+		if (!u)
+			continue;
+		for (unsigned k = 0; k < ADDRESSES; k++)
+			assert_int_equal(u->word[k], 0);
+		mark[i] = op;
+		u->word[i] = page_make(PAGE_RESIDENT, op);
+		in_use++;
+	}
+	assert_true(range_valid());
+	assert_true(range_limit() <= UNITS);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_an_address_leads_to_its_unit),
+	    TEST(test_the_ends_of_the_address_space),
+	    TEST(test_a_full_table_says_so),
+	    TEST(test_a_freed_unit_is_gone),
+	    TEST(test_counts_follow_words),
+	    TEST(test_words_carry_what_was_put_in),
+	    TEST(test_a_wrong_table_is_not_valid),
+	    TEST(test_runs_of_bits),
+	    TEST(test_against_the_model),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,172 @@
+/*
+ * The program's threads: what is known of them keeps their control blocks where they are.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "state/thread.h"
+
+#define CONTROL 0x7f0000403a40ull
+#define STACK	0x7f0000400080ull
+
+static int dead; /* the one thread that is not alive */
+static int asked;
+
+static int start(void **unused)
+{
+	(void)unused;
+	dead = 0;
+	asked = 0;
+	thread_reset();
+	return 0;
+}
+
+static bool alive(int tid)
+{
+	asked++;
+	return tid != dead;
+}
+
+/* Once dead, then alive: its number was given to a new thread meanwhile. */
+static bool alive_again(int tid)
+{
+	return tid != dead || asked++;
+}
+
+static void test_a_thread_is_known_until_it_dies(void **unused)
+{
+	(void)unused;
+	assert_false(thread_known(7));
+	assert_true(thread_add(7, CONTROL, STACK));
+	assert_true(thread_add(8, CONTROL + PC_UNIT, STACK + PC_UNIT));
+	assert_true(thread_known(7));
+	thread_prune(alive);
+	assert_true(thread_known(7));
+	dead = 7;
+	thread_prune(alive);
+	assert_false(thread_known(7));
+	assert_true(thread_known(8));
+	assert_false(thread_inside(CONTROL, CONTROL + 1));
+}
+
+static void test_a_number_reborn_stays_known(void **unused)
+{
+	(void)unused;
+	dead = 7;
+	thread_add(7, CONTROL, STACK);
+	thread_prune(alive_again);
+	assert_true(thread_known(7));
+}
+
+static void test_what_holds_a_block_or_a_stack_is_inside(void **unused)
+{
+	(void)unused;
+	thread_add(7, CONTROL, STACK);
+	assert_true(thread_inside(CONTROL, CONTROL + 1));
+	assert_false(thread_inside(CONTROL + 1, CONTROL + PC_PAGE));
+	assert_false(thread_inside(CONTROL - PC_PAGE, CONTROL));
+	assert_true(thread_inside(STACK, STACK + 1));
+	assert_true(thread_inside(0, PC_ADDR_MAX));
+	assert_false(thread_inside(0, PC_PAGE));
+}
+
+static void test_a_thread_that_is_added_again_has_moved(void **unused)
+{
+	(void)unused;
+	thread_add(7, CONTROL, STACK);
+	thread_add(7, CONTROL + PC_UNIT, STACK + PC_UNIT);
+	assert_false(thread_inside(CONTROL, CONTROL + 1));
+	assert_true(thread_inside(CONTROL + PC_UNIT, CONTROL + PC_UNIT + 1));
+}
+
+static unsigned marked(const uint64_t *pages)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PC_UNIT_PAGES / 64; i++)
+		n += (unsigned)__builtin_popcountll(pages[i]);
+	return n;
+}
+
+static bool is_marked(const uint64_t *pages, pc_addr at)
+{
+	return pages[page_in_unit(at) / 64] >> (page_in_unit(at) % 64) & 1;
+}
+
+static void test_the_pages_around_a_block_are_marked(void **unused)
+{
+	uint64_t pages[PC_UNIT_PAGES / 64] = {0};
+
+	(void)unused;
+	thread_add(7, CONTROL, STACK);
+	thread_mark(unit_floor(CONTROL), pages);
+	assert_true(is_marked(pages, CONTROL - CONTROL_BEFORE));
+	assert_true(is_marked(pages, CONTROL));
+	assert_true(is_marked(pages, CONTROL + PC_PAGE));
+	assert_int_equal(marked(pages), (CONTROL_BEFORE + CONTROL_AFTER) / PC_PAGE);
+	memset(pages, 0, sizeof(pages));
+	thread_mark(unit_floor(CONTROL) + 2 * PC_UNIT, pages);
+	assert_int_equal(marked(pages), 0);
+}
+
+static void test_a_block_at_the_border_marks_both_units(void **unused)
+{
+	uint64_t low[PC_UNIT_PAGES / 64] = {0}, high[PC_UNIT_PAGES / 64] = {0};
+	const pc_addr border = unit_floor(CONTROL) + PC_UNIT;
+
+	(void)unused;
+	thread_add(7, border, STACK);
+	thread_mark(border - PC_UNIT, low);
+	thread_mark(border, high);
+	assert_int_equal(marked(low), CONTROL_BEFORE / PC_PAGE);
+	assert_int_equal(marked(high), CONTROL_AFTER / PC_PAGE);
+	assert_true(is_marked(low, border - PC_PAGE));
+	assert_true(is_marked(high, border));
+}
+
+static void test_births_are_counted(void **unused)
+{
+	(void)unused;
+	assert_false(thread_being_made());
+	thread_creating(1);
+	thread_creating(1);
+	thread_creating(-1);
+	assert_true(thread_being_made());
+	thread_creating(-1);
+	assert_false(thread_being_made());
+}
+
+static void test_a_full_table_is_remembered(void **unused)
+{
+	(void)unused;
+	for (int tid = 1; tid <= (int)THREADS_MAX; tid++)
+		assert_true(thread_add(tid, CONTROL, STACK));
+	assert_false(thread_overflowed());
+	dead = 5;
+	thread_prune(alive);
+	assert_true(thread_add(100000, CONTROL, STACK));
+	assert_false(thread_overflowed());
+	assert_false(thread_add(100001, CONTROL, STACK));
+	assert_true(thread_overflowed());
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(test_a_thread_is_known_until_it_dies, start),
+	    cmocka_unit_test_setup(test_a_number_reborn_stays_known, start),
+	    cmocka_unit_test_setup(test_what_holds_a_block_or_a_stack_is_inside, start),
+	    cmocka_unit_test_setup(test_a_thread_that_is_added_again_has_moved, start),
+	    cmocka_unit_test_setup(test_the_pages_around_a_block_are_marked, start),
+	    cmocka_unit_test_setup(test_a_block_at_the_border_marks_both_units, start),
+	    cmocka_unit_test_setup(test_births_are_counted, start),
+	    cmocka_unit_test_setup(test_a_full_table_is_remembered, start),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
