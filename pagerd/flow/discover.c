@@ -187,20 +187,25 @@ static int find_areas(void)
 	return 0;
 }
 
+/* Inside the gate, since pagers add units too, with the gate closed. */
+static void mark_area(const struct pc_span *s)
+{
+	gate_enter(&world.gate, GATE_WORK);
+	for (pc_addr at = unit_floor(s->start); at < s->end; at += PC_UNIT) {
+		struct unit *u = range_ensure(at);
+
+		if (u)
+			u->seen = disco.walk;
+	}
+	gate_leave(&world.gate, GATE_WORK);
+}
+
 /* Units of memory that is still there are marked; the others may be freed. */
 static void mark_units(void)
 {
 	disco.walk++;
-	for (uint32_t i = 0; i < disco.areas.count; i++) {
-		const struct pc_span *s = &disco.areas.span[i];
-
-		for (pc_addr at = unit_floor(s->start); at < s->end; at += PC_UNIT) {
-			struct unit *u = range_ensure(at);
-
-			if (u)
-				u->seen = disco.walk;
-		}
-	}
+	for (uint32_t i = 0; i < disco.areas.count; i++)
+		mark_area(&disco.areas.span[i]);
 }
 
 static bool is_dead(const struct unit *u)

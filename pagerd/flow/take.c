@@ -24,9 +24,9 @@
 struct take {
 	struct unit *unit;
 	struct chunk *chunk;
-	unsigned first, end; /* pages that may be considered */
+	const uint64_t *managed; /* pages that may be considered */
 	uint64_t present[UNIT_MAP_WORDS];
-	uint64_t kept[UNIT_MAP_WORDS]; /* thread control blocks */
+	uint64_t kept[UNIT_MAP_WORDS]; /* thread control blocks, and what hooks excluded */
 	uint64_t runs[UNIT_MAP_WORDS]; /* worth a registration */
 	struct piece {
 		unsigned first, end;
@@ -53,25 +53,15 @@ static pc_addr addr_of(const struct take *t, unsigned page)
 	return t->unit->base + (pc_addr)page * PC_PAGE;
 }
 
-/* present[] is asked for relative to `first`; here it becomes relative to the unit. */
 static int look(struct take *t)
 {
-	uint64_t found[UNIT_MAP_WORDS];
-	int n;
-
-	memset(found, 0, sizeof(found));
-	memset(t->present, 0, sizeof(t->present));
-	n = pagemap_present(&world.pagemap, addr_of(t, t->first), addr_of(t, t->end), found);
-	for (unsigned i = 0; n > 0 && i < t->end - t->first; i++)
-		if (bit(found, i))
-			set_bits(t->present, t->first + i, t->first + i + 1);
-	return n;
+	return pagemap_present(&world.pagemap, t->unit->base, t->unit->base + PC_UNIT, t->present);
 }
 
 /* A page that is there, is the program's, and is not known to be hopeless. */
 static bool wanted(const struct take *t, unsigned page, page_word w, pc_ns now)
 {
-	if (!bit(t->present, page) || bit(t->kept, page))
+	if (!bit(t->present, page) || !bit(t->managed, page) || bit(t->kept, page))
 		return false;
 	if (page_state(w) == PAGE_REMOVING) {
 		COUNT(SHARD, take_removing);
@@ -85,18 +75,19 @@ static bool wanted(const struct take *t, unsigned page, page_word w, pc_ns now)
 }
 
 /*
- * Which runs are worth registering: wanted pages, small holes between them included, and what is
- * registered already. Returns the number of wanted pages.
+ * Which runs are worth registering: wanted pages, small holes between them included, nothing that is
+ * not managed. Returns the number of wanted pages.
  */
 static unsigned choose_runs(struct take *t, pc_ns now)
 {
 	const unsigned least = world.everything ? 1 : TAKE_RUN_MIN;
-	unsigned run = t->first, last = t->first, in_run = 0, sum = 0;
+	unsigned run = 0, last = 0, in_run = 0, sum = 0;
 
-	for (unsigned i = t->first; i <= t->end; i++) {
-		bool want = i < t->end && wanted(t, i, page_load(&t->unit->word[i]), now);
+	for (unsigned i = 0; i <= PC_UNIT_PAGES; i++) {
+		bool end = i == PC_UNIT_PAGES || !bit(t->managed, i);
+		bool want = !end && wanted(t, i, page_load(&t->unit->word[i]), now);
 
-		if (in_run && (i == t->end || (want && i - last > RUN_GAP_MAX))) {
+		if (in_run && (end || (want && i - last > RUN_GAP_MAX))) {
 			if (in_run >= least) {
 				set_bits(t->runs, run, last);
 				sum += in_run;
@@ -188,7 +179,7 @@ static bool still_whole(const struct take *t, const struct piece *p)
 /* A discard that was reported has been carried out where the page is gone. */
 static void settle_discards(struct take *t)
 {
-	for (unsigned i = t->first; i < t->end; i++) {
+	for (unsigned i = 0; i < PC_UNIT_PAGES; i++) {
 		page_word w = page_load(&t->unit->word[i]);
 
 		if (page_state(w) == PAGE_REMOVING && !bit(t->present, i))
@@ -289,12 +280,21 @@ static void take_pages(struct take *t, unsigned i, unsigned end, pc_ns now)
 	}
 }
 
+static void keep_excluded(struct take *t)
+{
+	if (!exclude_hits(t->unit->base, t->unit->base + PC_UNIT))
+		return;
+	for (unsigned i = 0; i < PC_UNIT_PAGES; i++)
+		if (exclude_hits(addr_of(t, i), addr_of(t, i + 1)))
+			set_bits(t->kept, i, i + 1);
+}
+
 static bool may_take_now(struct take *t)
 {
-	if (thread_being_made() || thread_overflowed() ||
-	    exclude_hits(addr_of(t, t->first), addr_of(t, t->end)))
+	if (thread_being_made() || thread_overflowed())
 		return false;
 	thread_mark(t->unit->base, t->kept);
+	keep_excluded(t);
 	return true;
 }
 
@@ -353,14 +353,15 @@ static void finish(struct take *t, pc_ns now, pc_ns wait)
 	ADD(SHARD, pages_cold_marked, t->taken);
 }
 
-unsigned take_unit(pc_addr start, pc_addr end, pc_ns now, pc_ns wait)
+unsigned take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_ns wait)
 {
-	struct take t = {.first = page_in_unit(start)};
+	struct take t = {.managed = managed};
 
-	t.end = (unsigned)((end - unit_floor(start)) >> PC_PAGE_SHIFT);
-	t.unit = range_ensure(start);
+	t.unit = range_find(base);
 	if (!t.unit || t.unit->staged || stats_get(PC_V_ranges_registered) >= world.max_runs)
 		return 0;
+	/* What must stay is asked again inside the gate; here it keeps runs from being cut for it. */
+	keep_excluded(&t);
 	if (look(&t) <= 0 || !choose_runs(&t, now)) {
 		heat_empty(&t.unit->heat, now, world.cold_age);
 		return 0;

@@ -22,10 +22,10 @@
 #define TAKE_RUN_MIN 16u /* pages: shorter runs are not worth a registration */
 
 /*
- * Takes what may be taken of [start, end), which lies in one unit. The pages wait `wait` in staging
- * before they may be packed. Returns how many left.
+ * Takes what may be taken of the unit at `base`: pages whose bit in `managed` (PC_UNIT_PAGES) is set.
+ * They wait `wait` in staging before they may be packed. Returns how many left.
  */
-unsigned take_unit(pc_addr start, pc_addr end, pc_ns now, pc_ns wait);
+unsigned take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_ns wait);
 
 /* Unregisters the unit. False while something of it is away or a layout event is pending. */
 bool release_unit(struct unit *u);

@@ -79,19 +79,25 @@ static bool due(const struct unit *u, pc_ns now, const struct policy_plan *plan)
 	return heat_may_try(&u->heat, now, plan->cold_age, plan->sampled);
 }
 
-/* The parts of areas that lie in one unit, one after the other, from w->cursor on. */
-static bool next_part(struct work *w, struct pc_span *part)
+static void set_pages(uint64_t *map, pc_addr base, pc_addr start, pc_addr end)
+{
+	for (pc_addr at = PC_MAX(start, base); at < PC_MIN(end, base + PC_UNIT); at += PC_PAGE)
+		map[page_in_unit(at) / 64] |= 1ull << (page_in_unit(at) % 64);
+}
+
+/* The next unit with managed memory from w->cursor on, and which pages of it are managed. */
+static bool next_unit(struct work *w, pc_addr *base, uint64_t managed[UNIT_MAP_WORDS])
 {
 	const struct span_set *areas = discover_areas();
 	uint32_t i = span_after(areas, w->cursor);
-	const struct pc_span *a;
 
 	if (i == areas->count)
 		return false;
-	a = &areas->span[i];
-	part->start = PC_MAX(a->start, w->cursor);
-	part->end = PC_MIN(a->end, unit_floor(part->start) + PC_UNIT);
-	w->cursor = part->end;
+	memset(managed, 0, UNIT_MAP_WORDS * sizeof(*managed));
+	*base = unit_floor(PC_MAX(areas->span[i].start, w->cursor));
+	for (; i < areas->count && areas->span[i].start < *base + PC_UNIT; i++)
+		set_pages(managed, *base, areas->span[i].start, areas->span[i].end);
+	w->cursor = *base + PC_UNIT;
 	return true;
 }
 
@@ -102,22 +108,23 @@ static unsigned run_trials(struct work *w, pc_ns now, const struct policy_plan *
 	pc_addr first = w->cursor;
 	bool wrapped = false;
 	unsigned tried = 0;
-	struct pc_span part;
 
 	while (tried < quota && solvent(w)) {
+		uint64_t managed[UNIT_MAP_WORDS];
 		struct unit *u;
+		pc_addr base;
 
-		if (!next_part(w, &part)) {
+		if (!next_unit(w, &base, managed)) {
 			if (wrapped || !first)
 				break;
 			w->cursor = 0;
 			wrapped = true;
 			continue;
 		}
-		if (wrapped && part.start >= first)
+		if (wrapped && base >= first)
 			break;
-		u = range_find(part.start);
-		if (u && due(u, now, plan) && take_unit(part.start, part.end, now, plan->wait))
+		u = range_find(base);
+		if (u && due(u, now, plan) && take_unit(base, managed, now, plan->wait))
 			tried++;
 	}
 	if (tried < quota)
@@ -277,15 +284,19 @@ uint64_t work_evict_all(struct work *w, pc_addr start, pc_addr end)
 {
 	uint64_t before = stats_get(PC_V_pages_evicted);
 	pc_addr cursor = w->cursor;
-	struct pc_span part;
+	uint64_t managed[UNIT_MAP_WORDS], asked[UNIT_MAP_WORDS];
 	pc_ns now = sys_monotonic();
+	pc_addr base;
 
 	discover_walk(now);
 	pack_all(w, now);
 	w->cursor = start;
-	while (discover_threads_ok() && !stopping(w) && next_part(w, &part) && part.start < end) {
-		part.end = PC_MIN(part.end, end);
-		if (take_unit(part.start, part.end, now, 0))
+	while (discover_threads_ok() && !stopping(w) && next_unit(w, &base, managed) && base < end) {
+		memset(asked, 0, sizeof(asked));
+		set_pages(asked, base, start, end);
+		for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
+			managed[i] &= asked[i];
+		if (take_unit(base, managed, now, 0))
 			pack_all(w, now);
 	}
 	w->cursor = cursor;

@@ -3,21 +3,11 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-#define LEAF_BITS    13u
-#define LEAF_ENTRIES (1u << LEAF_BITS)
-#define TOP_ENTRIES  (1u << (PC_ADDR_BITS - PC_UNIT_SHIFT - LEAF_BITS))
-#define MAX_LEAVES   512u /* 16 GiB of address space each */
-
-struct leaf {
-	uint32_t unit[LEAF_ENTRIES]; /* number + 1, 0 none */
-};
-
 static struct {
-	uint32_t *top; /* leaf + 1, 0 none */
-	struct leaf *leaf;
+	uint32_t *slot; /* unit number + 1, 0 none: open addressing, linear */
 	struct unit *unit;
 	page_word *word;
-	uint32_t leaves;
+	uint32_t slots; /* a power of two, at least twice max_units */
 	uint32_t limit; /* numbers handed out so far */
 	uint32_t max_units;
 	uint32_t free;  /* number + 1 of the first freed unit; linked through `seen` */
@@ -32,12 +22,20 @@ static size_t part(size_t *offset, size_t bytes)
 	return at;
 }
 
+static uint32_t slots_for(uint32_t max_units)
+{
+	uint32_t n = 64;
+
+	while (n < 2 * max_units)
+		n *= 2;
+	return n;
+}
+
 size_t range_table_bytes(uint32_t max_units)
 {
 	size_t n = 0;
 
-	part(&n, TOP_ENTRIES * sizeof(uint32_t));
-	part(&n, MAX_LEAVES * sizeof(struct leaf));
+	part(&n, slots_for(max_units) * sizeof(uint32_t));
 	part(&n, (size_t)max_units * sizeof(struct unit));
 	part(&n, (size_t)max_units * PC_UNIT_PAGES * sizeof(page_word));
 	return n;
@@ -49,8 +47,8 @@ void range_start(void *memory, uint32_t max_units)
 	size_t n = 0;
 
 	memset(&table, 0, sizeof(table));
-	table.top = (void *)(m + part(&n, TOP_ENTRIES * sizeof(uint32_t)));
-	table.leaf = (void *)(m + part(&n, MAX_LEAVES * sizeof(struct leaf)));
+	table.slots = slots_for(max_units);
+	table.slot = (void *)(m + part(&n, table.slots * sizeof(uint32_t)));
 	table.unit = (void *)(m + part(&n, (size_t)max_units * sizeof(struct unit)));
 	table.word = (void *)(m + part(&n, (size_t)max_units * PC_UNIT_PAGES * sizeof(page_word)));
 	table.max_units = max_units;
@@ -60,42 +58,39 @@ size_t range_resident_bytes(void)
 {
 	return page_ceil(table.limit * sizeof(struct unit)) +
 	       (size_t)table.in_use * PC_UNIT_PAGES * sizeof(page_word) +
-	       table.leaves * PC_PAGE + PC_PAGE;
+	       PC_MIN(table.slots * sizeof(uint32_t), table.in_use * PC_PAGE);
 }
 
-static uint32_t *top_of(pc_addr addr)
+/* Fibonacci hashing: neighbours spread, and the best bits are the high ones. */
+static uint32_t home_of(pc_addr addr)
 {
-	return &table.top[addr >> (PC_UNIT_SHIFT + LEAF_BITS)];
+	uint64_t h = (addr >> PC_UNIT_SHIFT) * 0x9e3779b97f4a7c15ull;
+
+	return (uint32_t)(h >> 32) & (table.slots - 1);
 }
 
-static uint32_t *entry_of(uint32_t leaf, pc_addr addr)
+static uint32_t next_slot(uint32_t i)
 {
-	return &table.leaf[leaf - 1].unit[addr >> PC_UNIT_SHIFT & (LEAF_ENTRIES - 1)];
+	return (i + 1) & (table.slots - 1);
+}
+
+static struct unit *unit_in(uint32_t i)
+{
+	uint32_t number = load_acquire(&table.slot[i]); /* pairs with range_ensure */
+
+	return number ? &table.unit[number - 1] : NULL;
 }
 
 struct unit *range_find(pc_addr addr)
 {
-	uint32_t leaf, number;
+	struct unit *u;
 
-	if (addr >= PC_ADDR_MAX)
+	if (addr >= PC_ADDR_MAX || !table.slots)
 		return NULL;
-	leaf = load_acquire(top_of(addr)); /* pairs with leaf_for */
-	if (!leaf)
-		return NULL;
-	number = load_acquire(entry_of(leaf, addr)); /* pairs with range_ensure */
-	return number ? &table.unit[number - 1] : NULL;
-}
-
-static uint32_t leaf_for(pc_addr addr)
-{
-	uint32_t *top = top_of(addr);
-
-	if (!*top) {
-		if (table.leaves == MAX_LEAVES)
-			return 0;
-		store_release(top, ++table.leaves); /* pairs with range_find */
-	}
-	return *top;
+	for (uint32_t i = home_of(addr); (u = unit_in(i)); i = next_slot(i))
+		if (u->base == unit_floor(addr))
+			return u;
+	return NULL;
 }
 
 static uint32_t new_number(void)
@@ -115,13 +110,10 @@ static uint32_t new_number(void)
 struct unit *range_ensure(pc_addr addr)
 {
 	struct unit *u = range_find(addr);
-	uint32_t leaf, number;
+	uint32_t number, i;
 
 	if (u || addr >= PC_ADDR_MAX)
 		return u;
-	leaf = leaf_for(addr);
-	if (!leaf)
-		return NULL;
 	number = new_number();
 	if (!number)
 		return NULL;
@@ -130,17 +122,43 @@ struct unit *range_ensure(pc_addr addr)
 	u->base = unit_floor(addr);
 	u->word = &table.word[(size_t)(number - 1) * PC_UNIT_PAGES];
 	table.in_use++;
-	store_release(entry_of(leaf, addr), number); /* pairs with range_find */
+	for (i = home_of(addr); table.slot[i]; i = next_slot(i))
+		;
+	store_release(&table.slot[i], number); /* pairs with unit_in */
 	return u;
+}
+
+/* True if slot `i` lies cyclically in (hole, end]. */
+static bool between(uint32_t hole, uint32_t i, uint32_t end)
+{
+	return hole <= end ? hole < i && i <= end : hole < i || i <= end;
+}
+
+/* Empties a slot and moves what probed past it back, so that no search ends too early. */
+static void vacate(uint32_t hole)
+{
+	struct unit *u;
+
+	store_release(&table.slot[hole], 0);
+	for (uint32_t i = next_slot(hole); (u = unit_in(i)); i = next_slot(i)) {
+		if (between(hole, home_of(u->base), i))
+			continue;
+		store_release(&table.slot[hole], table.slot[i]);
+		store_release(&table.slot[i], 0);
+		hole = i;
+	}
 }
 
 void range_free(struct unit *u)
 {
 	uint32_t number = (uint32_t)(u - table.unit) + 1;
+	uint32_t i = home_of(u->base);
 
 	PC_ASSERT(!u->away);
 	PC_ASSERT(!unit_any_registered(u));
-	store_release(entry_of(*top_of(u->base), u->base), 0);
+	while (table.slot[i] != number)
+		i = next_slot(i);
+	vacate(i);
 	memset(u->word, 0, PC_UNIT_PAGES * sizeof(page_word));
 	memset(u, 0, sizeof(*u));
 	u->seen = table.free;

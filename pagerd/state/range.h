@@ -1,18 +1,18 @@
 /*
  * range.h - which addresses are managed: units of 2 MiB, their page words, what is registered.
  *
- * DESIGN  A unit is an aligned 2 MiB slice of the address space, whatever mappings lie in it. Two
- *         levels of table lead from an address to its unit:
+ * DESIGN  A unit is an aligned 2 MiB slice of the address space, whatever mappings lie in it. A
+ *         hash table leads from an address to its unit: some heaps (V8's) scatter pieces of 256 KiB
+ *         all over the address space, where a tree would spend a page per level on each.
  *
- *           address bits  46..34        33..21        20..12
- *                         top[8192] ->  leaf[8192] -> unit -> word[512]
+ *           address >> 21  -> slot (open addressing) -> unit -> word[512]
  *
- *         Tables, units and words come from demand-zero memory, so what is never used costs
- *         nothing. A unit costs 256 bytes, and 4 KiB of words once a page of it has left: 0.2 %.
+ *         Table, units and words come from demand-zero memory, so what is never used costs nothing.
+ *         A unit costs 320 bytes, and 4 KiB of words once a page of it has left: 0.2 %.
  *         registered[] says which pages the kernel reports to us, as far as we know. The kernel may
  *         know more (a mapping that grew in place): a fault there adopts the page.
  * OWNS    units and words. Knows nothing of what a word means beyond "not zero".
- * THREADS range_find() by any thread inside the layout gate. range_ensure() and the setting of bits
+ * THREADS range_find() by any thread inside the layout gate (outside it, it may miss a unit). range_ensure() and the setting of bits
  *         by the work thread inside the gate, or by anybody who has closed it. range_free() only
  *         with the gate closed.
  */
