@@ -144,6 +144,19 @@ static bool ripe(const struct chunk *c, pc_ns now)
 	return state == CHUNK_WAITING && now - c->since >= PC_MIN(c->wait, world.cold_age);
 }
 
+/*
+ * Only the cap makes it leave before its time: then no more than the cap asks for, and the program's
+ * memory is measured before each.
+ */
+static bool spared_by_cap(const struct chunk *c, pc_ns now)
+{
+	uint64_t cap = stats_get(PC_V_soft_cap_bytes);
+
+	return cap && c->state == CHUNK_WAITING && !sample_by_damon() &&
+	       now - c->since < options.cold_age &&
+	       pressure_anon(&world.pressure) <= (int64_t)cap;
+}
+
 /* Oldest first would be a sort; chunks are reused lowest first, so the order is near enough. */
 static unsigned pack_ripe(struct work *w, pc_ns now)
 {
@@ -156,7 +169,7 @@ static unsigned pack_ripe(struct work *w, pc_ns now)
 			continue;
 		if (!load_relaxed(&c->live))
 			pack_return_chunk(&w->restorer, c);
-		else if (!ripe(c, now) || !solvent(w))
+		else if (!ripe(c, now) || spared_by_cap(c, now) || !solvent(w))
 			waiting++;
 		else if (!pack_chunk(&w->packer, &w->restorer, c, now))
 			waiting++;
