@@ -138,7 +138,7 @@ static bool capable(void)
 	crew.probed = true;
 	for (unsigned i = 0; i < PC_CAP_COUNT; i++)
 		s->cap[i] = caps.state[i];
-	return caps_missing(options.evict == EVICT_MADVISE) < 0;
+	return caps_missing() < 0;
 }
 
 static void open_knobs(void)

@@ -321,9 +321,14 @@ uint64_t work_evict_all(struct work *w, pc_addr start, pc_addr end)
 /* A remap may bring pages in while others go home: until it stays empty. */
 static void return_unit(struct work *w, struct unit *u)
 {
-	do
+	uint32_t never = 0;
+
+	for (;;) {
 		restore_range(&w->restorer, u->base, u->base + PC_UNIT);
-	while (unit_any_registered(u) && !release_unit(u));
+		if (!unit_any_registered(u) || release_unit(u))
+			return;
+		sys_futex_wait(&never, 0, DRAIN_WAIT);
+	}
 }
 
 static bool any_away(void)

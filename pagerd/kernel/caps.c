@@ -271,13 +271,10 @@ void caps_probe_all(void)
 		caps_have((enum pc_cap_id)id);
 }
 
-int caps_missing(bool madvise)
+int caps_missing(void)
 {
-	for (int id = 0; id < PC_CAP_COUNT; id++) {
-		const bool counts = needs[id] == NEEDED && !(madvise && id == PC_CAP_MOVE);
-
-		if (counts && !caps_have((enum pc_cap_id)id))
+	for (int id = 0; id < PC_CAP_COUNT; id++)
+		if (needs[id] == NEEDED && !caps_have((enum pc_cap_id)id))
 			return id;
-	}
 	return -1;
 }

@@ -26,7 +26,7 @@ extern struct caps caps;
 
 void caps_probe_all(void);
 bool caps_have(enum pc_cap_id id);
-/* The first NEEDED capability that is missing, or -1. MOVE does not count when `madvise`. */
-int caps_missing(bool madvise);
+/* The first NEEDED capability that is missing, or -1. */
+int caps_missing(void);
 
 #endif

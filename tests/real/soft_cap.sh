@@ -2,29 +2,13 @@
 # soft_cap.sh LIBRARY: 256 MB, 16 MB of it in use, a cap of 128 MB and a cold age that alone would
 # let nothing leave in time. Resident memory, the store included, must come down to the cap within
 # 10 s, stop there (the cap asks for no more), and every byte must be right afterwards.
-set -uo pipefail
-
-library=${1:?usage: soft_cap.sh LIBRARY}
+. "$(dirname "$0")/real.bash" "$@"
+needs /usr/bin/python3
 here=$(cd "$(dirname "$0")" && pwd)
-python=/usr/bin/python3
 cap=$((128 << 20))
 
-skip() {
-	echo "SKIP: $1"
-	exit 77
-}
-
-fail() {
-	echo "FAIL: $1"
-	tail -n 5 <<<"$out"
-	exit 1
-}
-
-[ -x "$python" ] || skip "$python is missing"
-checked=$("$(dirname "$library")/predicomp" check 2>&1) || skip "$(tail -n 1 <<<"$checked")"
-
 out=$(env PREDICOMP_COLD_AGE=10m PREDICOMP_SOFT_CAP=128M LD_PRELOAD="$library" \
-	"$python" "$here/soft_cap.py" 13 2>&1) || fail 'the program failed'
+	/usr/bin/python3 "$here/soft_cap.py" 13 2>"$scratch/soft_cap.err") || fail 'the program failed'
 [ "$(tail -n 1 <<<"$out")" = ok ] || fail 'memory does not hold what was written'
 read -r first last lowest < <(awk -v cap="$cap" '
 	$1 != "resident" { next }

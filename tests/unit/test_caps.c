@@ -152,18 +152,17 @@ static void the_first_needed_one_is_missing(void **state)
 {
 	(void)state;
 	memset(caps.state, 1, sizeof(caps.state));
-	assert_int_equal(caps_missing(false), -1);
+	assert_int_equal(caps_missing(), -1);
 	caps.state[PC_CAP_THREAD_ID] = 0;
 	caps.state[PC_CAP_DAMON] = 0;
 	caps.state[PC_CAP_TSC] = 0;
-	assert_int_equal(caps_missing(false), -1);
+	assert_int_equal(caps_missing(), -1);
 	caps.state[PC_CAP_ANCHOR] = 0;
-	assert_int_equal(caps_missing(false), PC_CAP_ANCHOR);
+	assert_int_equal(caps_missing(), PC_CAP_ANCHOR);
 	caps.state[PC_CAP_MOVE] = 0;
-	assert_int_equal(caps_missing(false), PC_CAP_MOVE);
-	assert_int_equal(caps_missing(true), PC_CAP_ANCHOR);
+	assert_int_equal(caps_missing(), PC_CAP_MOVE);
 	caps.state[PC_CAP_UFFD] = 0;
-	assert_int_equal(caps_missing(true), PC_CAP_UFFD);
+	assert_int_equal(caps_missing(), PC_CAP_UFFD);
 }
 
 static void lack_of_userfaultfd(void **state)
