@@ -21,8 +21,13 @@ room_of() {
 	esac
 }
 
+# A room that is not built yet is no fault.
+rooms=()
+for room in include pagerd preload tools bpf bench/host; do
+	[ ! -d "$room" ] || rooms+=("$room")
+done
 edges=$(grep -rnE --include='*.[ch]' --include='*.def' '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' \
-	include pagerd preload tools bpf bench/host)
+	"${rooms[@]}")
 fail 'an #include runs against the arrows' < <(while IFS=: read -r file line text; do
 	header=${text#*\"}
 	header=${header%%\"*}
