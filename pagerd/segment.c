@@ -72,7 +72,9 @@ int segment_publish(void)
 		return (int)fd;
 	err = SYS2(__NR_fchmod, fd, 0600);
 	if (!err)
-		err = write_all((int)fd, segment, page_ceil(stats_segment_bytes()));
+		err = write_all((int)fd, segment, stats_written_bytes());
+	if (!err)
+		err = SYS2(__NR_ftruncate, fd, page_ceil(stats_segment_bytes()));
 	/* Another process of this user could otherwise cut it short under us, which is a SIGBUS. */
 	if (!err)
 		err = SYS3(__NR_fcntl, fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);

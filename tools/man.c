@@ -3,7 +3,7 @@
  * output. Run by the build, so that the page cannot drift from the tables.
  *
  * A line of the template that is a marker is replaced: @OPTIONS@, @COUNTERS@, @RATIOS@,
- * @CAPABILITIES@, @REASONS@, @STATUSES@, @VERB name@. @VERSION@ is replaced inside a line. Each
+ * @UNITS@, @CAPABILITIES@, @REASONS@, @STATUSES@, @VERB name@. @VERSION@ is replaced inside a line. Each
  * marker must occur exactly once, and every verb has one; anything else ends the build.
  */
 #include <stdbool.h>
@@ -119,6 +119,15 @@ static void every_ratio(void)
 #undef PC_RATIO
 }
 
+static void every_unit_column(void)
+{
+#define PC_UNIT_COUNTER(name, unit, help) counter(#name, "counter", unit, help);
+#define PC_UNIT_GAUGE(name, unit, help)	  counter(#name, "gauge", unit, help);
+#include "predicomp/units.def"
+#undef PC_UNIT_COUNTER
+#undef PC_UNIT_GAUGE
+}
+
 static void capability(const char *name, const char *need, const char *consequence,
 		       const char *remedy)
 {
@@ -192,7 +201,8 @@ static const struct marker {
 	void (*expand)(void);
 } markers[] = {
     {"@OPTIONS@\n", every_option}, {"@COUNTERS@\n", every_counter},
-    {"@RATIOS@\n", every_ratio},   {"@CAPABILITIES@\n", every_capability},
+    {"@RATIOS@\n", every_ratio},   {"@UNITS@\n", every_unit_column},
+    {"@CAPABILITIES@\n", every_capability},
     {"@REASONS@\n", every_reason}, {"@STATUSES@\n", every_status},
 #define PC_VERB(name, arguments, summary) {"@VERB " #name "@\n", verb_##name},
 #include "verbs.def"

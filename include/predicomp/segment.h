@@ -16,10 +16,19 @@
  *            shard 1: ...                            reader; shard_stride apart
  *   hists    shard 0: struct pc_histogram[histogram_count]
  *            shard 1: ...                            hist_stride apart
+ *   columns  struct pc_entry[unit_column_count]      of the unit table: names, units, kinds
+ *   units    struct pc_unit_row[unit_rows]           unit_stride apart; the first unit_used of
+ *                                                    them have ever been written
  *
  *   Entry i of kind COUNTER or GAUGE has its value at index `slot` of every shard's u64 array; an
  *   entry of kind HISTOGRAM at index `slot` of every shard's histogram array. Gauges are two's
  *   complement: shards may hold negative parts, only the sum means something.
+ *
+ *   The unit table says where in the address space it happened: a row for each 2 MiB unit that pages
+ *   ever left. Row 0 is of no address: it stands for all units that found the table full. A unit
+ *   that is no longer managed keeps its row until the table has no fresher one to give, and then the
+ *   row's `generation` grows. So a reader that comes by now and then takes differences by row and
+ *   generation, and sums rows of one address. The table may be absent: unit_rows is 0.
  *
  * INVARIANTS  version changes when the meaning of a byte does; new entries do not change it.
  *             `ready` is stored last, with release order; readers load it with acquire order.
@@ -59,6 +68,17 @@ struct pc_entry {
 	char unit[12];
 	uint32_t kind; /* enum pc_entry_kind */
 	uint32_t slot;
+	uint32_t reserved;
+};
+
+/* A column is value[slot], slot as its entry says, modulo 2^32. */
+#define PC_UNIT_ROWS   8192u
+#define PC_UNIT_VALUES 12u
+
+struct pc_unit_row {
+	uint64_t base; /* address of the unit */
+	uint32_t generation;
+	uint32_t value[PC_UNIT_VALUES];
 	uint32_t reserved;
 };
 
@@ -123,6 +143,13 @@ struct pc_segment {
 	int8_t cap[PC_CAPS_MAX]; /* order of caps.def: -1 not asked, 0 missing, 1 there */
 
 	struct pc_mailbox mailbox;
+
+	uint32_t unit_column_count;
+	uint32_t unit_column_offset;
+	uint64_t unit_offset;
+	uint32_t unit_stride;
+	uint32_t unit_rows; /* room */
+	uint32_t unit_used; /* grows */
 };
 
 #endif

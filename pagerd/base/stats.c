@@ -3,6 +3,7 @@
 #include "base/atomic.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "predicomp/predicomp.h"
 
 #define CACHE_LINE 64
@@ -23,6 +24,7 @@ struct layout {
 	struct pc_entry entry[ENTRY_COUNT] __attribute__((aligned(PC_SEGMENT_HEADER)));
 	struct values values[PC_SHARDS];
 	struct histograms histograms[PC_SHARDS];
+	struct pc_entry column[PC_U_COUNT];
 } __attribute__((aligned(PC_PAGE)));
 
 _Static_assert(offsetof(struct layout, entry) == PC_SEGMENT_HEADER, "the header outgrew its room");
@@ -65,7 +67,12 @@ static struct layout *layout(void)
 
 size_t stats_segment_bytes(void)
 {
-	return sizeof(struct layout);
+	return sizeof(struct layout) + PC_UNIT_ROWS * sizeof(struct pc_unit_row);
+}
+
+size_t stats_written_bytes(void)
+{
+	return sizeof(struct layout) + stats_segment()->unit_used * sizeof(struct pc_unit_row);
 }
 
 struct pc_segment *stats_segment(void)
@@ -77,7 +84,7 @@ static void describe_tables(struct pc_segment *s)
 {
 	s->magic = PC_SEGMENT_MAGIC;
 	s->version = PC_SEGMENT_VERSION;
-	s->size = sizeof(struct layout);
+	s->size = stats_segment_bytes();
 	s->entry_count = ENTRY_COUNT;
 	s->entry_offset = offsetof(struct layout, entry);
 	s->counter_count = PC_V_COUNT;
@@ -87,6 +94,11 @@ static void describe_tables(struct pc_segment *s)
 	s->value_offset = offsetof(struct layout, values);
 	s->hist_offset = offsetof(struct layout, histograms);
 	s->hist_stride = sizeof(struct histograms);
+	s->unit_column_count = PC_U_COUNT;
+	s->unit_column_offset = offsetof(struct layout, column);
+	s->unit_offset = sizeof(struct layout);
+	s->unit_stride = sizeof(struct pc_unit_row);
+	s->unit_rows = PC_UNIT_ROWS;
 }
 
 static void describe_process(struct pc_segment *s, int pid, const char *program, pc_ns now)
@@ -107,6 +119,8 @@ void stats_start(void *memory, int pid, const char *program, pc_ns now)
 	describe_tables(&l->header);
 	describe_process(&l->header, pid, program, now);
 	memcpy(l->entry, entries, sizeof(entries));
+	memcpy(l->column, unit_columns, sizeof(unit_columns));
+	units_start((struct pc_unit_row *)(l + 1), &l->header.unit_used);
 	store_release(&current, l);	     /* pairs with layout() */
 	store_release(&l->header.ready, 1u); /* pairs with the reader of the segment */
 }

@@ -39,6 +39,7 @@ enum pc_hist_id {
 };
 
 size_t stats_segment_bytes(void);
+size_t stats_written_bytes(void); /* of those, all after it is still zero */
 
 /*
  * Lays the tables out in `memory` (stats_segment_bytes(), zeroed, shared or private) and writes

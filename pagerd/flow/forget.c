@@ -59,6 +59,8 @@ static void drop(unsigned shard, struct unit *u, unsigned page, page_word then)
 	page_word w = page_load(&u->word[page]);
 
 	release(shard, w);
+	if (page_away(w))
+		UNIT_COUNT(u, dropped);
 	page_store(&u->word[page], then);
 	unit_count(u, w, then);
 }
@@ -152,6 +154,7 @@ static void move_page(unsigned shard, pc_addr from, pc_addr to)
 	/* Without a unit there is nowhere to note where the bytes are, so they would be lost. */
 	if (!b)
 		pc_fatal("no room to follow a remapped page", from, to);
+	unit_list(b);
 	w = page_load(&a->word[i]);
 	/* What the table has at the target was unmapped before: its own report is still to come. */
 	drop(shard, b, k, w);

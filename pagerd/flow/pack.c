@@ -86,6 +86,7 @@ static void publish_one(struct packer *p, unsigned i, pc_ns now)
 		return;
 	}
 	staging_release(slot);
+	UNIT_COUNT(u, packed);
 	unit_count(u, staged, w);
 	heat_packed(&u->heat, now, world.cold_age);
 	count_published(&p->group[i]);

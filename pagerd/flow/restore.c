@@ -106,6 +106,9 @@ static void settle(struct restorer *r, struct unit *u, unsigned page, page_word 
 	if (page_state(was) != PAGE_STAGED) {
 		COUNT(r->shard, pages_restored);
 		ADD(r->shard, pages_stored, -1);
+		UNIT_COUNT(u, restored);
+	} else {
+		UNIT_COUNT(u, given_back);
 	}
 	unit_count(u, was, RESIDENT_WORD);
 	page_store(&u->word[page], RESIDENT_WORD);
@@ -229,6 +232,7 @@ static void return_staged(struct restorer *r, struct unit *u, unsigned page, uin
 	staging_release(slot);
 	ADD(r->shard, pages_staged, -1);
 	COUNT(r->shard, give_back_pages);
+	UNIT_COUNT(u, given_back);
 	unit_count(u, was, RESIDENT_WORD);
 	page_store(&u->word[page], RESIDENT_WORD);
 }
@@ -294,10 +298,13 @@ enum restore_result restore_staged(struct restorer *r, struct unit *u)
 
 /* ---- faults -------------------------------------------------------------------------------- */
 
-static void account_refault(struct restorer *r, const struct unit *u, pc_ns now)
+static void account_touch(struct restorer *r, const struct unit *u, pc_ns now)
 {
-	if (now - u->heat.packed_at < 10 * world.cold_age)
-		COUNT(r->shard, refaults);
+	UNIT_COUNT(u, faults);
+	if (now - u->heat.packed_at >= 10 * world.cold_age)
+		return;
+	COUNT(r->shard, refaults);
+	UNIT_COUNT(u, refaults);
 }
 
 /* How many pages to bring: more where faults in this unit have been dense since it was packed. */
@@ -422,7 +429,7 @@ static enum restore_result serve(struct restorer *r, struct unit *u, unsigned pa
 	}
 	if (s == PAGE_RESIDENT || s == PAGE_REMOVING)
 		return restore_hole(r, u, page, w, fault->write);
-	account_refault(r, u, now);
+	account_touch(r, u, now);
 	if (s == PAGE_STAGED)
 		return restore_one_staged(r, u, page, w, now);
 	heat_returned(&u->heat, now, world.cold_age);

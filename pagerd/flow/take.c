@@ -193,6 +193,7 @@ static void staged_one(struct take *t, unsigned page)
 	page_word w = page_make(PAGE_STAGED, slot);
 
 	staging_hold(slot, addr_of(t, page));
+	UNIT_COUNT(t->unit, taken);
 	unit_count(t->unit, page_make(PAGE_RESIDENT, 0), w);
 	page_store(&t->unit->word[page], w);
 	t->taken++;
@@ -326,6 +327,7 @@ static void take_inside(struct take *t, pc_ns now)
 	if (look(t) <= 0)
 		return;
 	settle_discards(t);
+	unit_list(t->unit);
 	if (uffd_register(&world.uffd, chunk, chunk + PC_UNIT))
 		return;
 	for (unsigned i = 0; i < t->pieces && !t->stop; i++)

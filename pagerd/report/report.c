@@ -62,6 +62,14 @@ static const struct {
 #undef PC_RATIO
 };
 
+static const char *const unit_columns_known[] = {
+#define PC_UNIT_COUNTER(name, unit, help) #name,
+#define PC_UNIT_GAUGE(name, unit, help)	  #name,
+#include "predicomp/units.def"
+#undef PC_UNIT_COUNTER
+#undef PC_UNIT_GAUGE
+};
+
 const char *report_fault_text(enum report_fault fault)
 {
 	return fault_texts[fault];
@@ -146,6 +154,66 @@ static enum report_fault check_tables(const struct pc_segment *seg)
 	return REPORT_FAULT_OK;
 }
 
+/* --- the unit table ------------------------------------------------------------------------- */
+
+static enum report_fault check_column(const struct pc_entry *e)
+{
+	if (e->name[0] == '\0' || !is_plain(e->name, sizeof(e->name), is_name) ||
+	    !is_plain(e->unit, sizeof(e->unit), is_printable))
+		return REPORT_FAULT_NAME;
+	return e->slot < PC_UNIT_VALUES ? REPORT_FAULT_OK : REPORT_FAULT_SLOT;
+}
+
+static void note_column(struct report *r, const struct pc_entry *e)
+{
+	for (size_t i = 0; i < REPORT_UNIT_COLUMNS; i++)
+		if (text_equal(unit_columns_known[i], e->name))
+			r->unit_slot[i] = (uint8_t)e->slot;
+}
+
+static enum report_fault open_units(struct report *r, const struct pc_segment *seg)
+{
+	const unsigned char *base = (const unsigned char *)seg;
+	const struct pc_entry *columns = (const void *)(base + seg->unit_column_offset);
+	const uint32_t count = seg->unit_column_count, rows = seg->unit_rows;
+	const uint32_t used = load_acquire(&seg->unit_used); /* pairs with units_open() */
+
+	for (size_t i = 0; i < REPORT_UNIT_COLUMNS; i++)
+		r->unit_slot[i] = PC_UNIT_VALUES;
+	if (rows == 0)
+		return REPORT_FAULT_OK;
+	if (rows > REPORT_UNITS_MAX || used > rows || count > PC_UNIT_VALUES ||
+	    seg->unit_stride % 8 != 0 || seg->unit_stride < sizeof(struct pc_unit_row) ||
+	    !fits(seg->unit_column_offset, count * sizeof(struct pc_entry), seg->size) ||
+	    !fits(seg->unit_offset, (uint64_t)rows * seg->unit_stride, seg->size))
+		return REPORT_FAULT_UNITS;
+	for (uint32_t i = 0; i < count; i++) {
+		enum report_fault fault = check_column(&columns[i]);
+
+		if (fault != REPORT_FAULT_OK)
+			return fault;
+		note_column(r, &columns[i]);
+	}
+	r->units = base + seg->unit_offset;
+	r->unit_count = used;
+	r->unit_stride = seg->unit_stride;
+	return REPORT_FAULT_OK;
+}
+
+struct report_unit report_unit(const struct report *r, uint32_t row)
+{
+	const struct pc_unit_row *from = (const void *)(r->units + (size_t)row * r->unit_stride);
+	struct report_unit unit = {
+	    .base = load_relaxed(&from->base),
+	    .generation = load_relaxed(&from->generation),
+	};
+
+	for (size_t i = 0; i < REPORT_UNIT_COLUMNS; i++)
+		if (r->unit_slot[i] < PC_UNIT_VALUES)
+			unit.value[i] = load_relaxed(&from->value[r->unit_slot[i]]);
+	return unit;
+}
+
 enum report_fault report_open(struct report *r, const void *memory, size_t size, pc_ns now)
 {
 	const struct pc_segment *seg = memory;
@@ -171,7 +239,7 @@ enum report_fault report_open(struct report *r, const void *memory, size_t size,
 	};
 	for (uint32_t i = 0; i < r->entry_count && fault == REPORT_FAULT_OK; i++)
 		fault = check_entry(seg, &r->entries[i]);
-	return fault;
+	return fault == REPORT_FAULT_OK ? open_units(r, seg) : fault;
 }
 
 /* --- values --------------------------------------------------------------------------------- */

@@ -36,7 +36,8 @@
 	X(HISTOGRAMS, "has histograms that lie outside of it")                                     \
 	X(COUNTS, "has more options or capabilities than fit")                                     \
 	X(NAME, "has a name or unit that is not plain text")                                       \
-	X(SLOT, "has an entry of unknown kind or outside its table")
+	X(SLOT, "has an entry of unknown kind or outside its table")                               \
+	X(UNITS, "has a unit table that lies outside of it")
 
 enum report_fault {
 #define X(id, text) REPORT_FAULT_##id,
@@ -46,8 +47,19 @@ enum report_fault {
 
 const char *report_fault_text(enum report_fault fault);
 
+/* The columns of units.def. */
+enum report_unit_column {
+#define PC_UNIT_COUNTER(name, unit, help) REPORT_UNIT_##name,
+#define PC_UNIT_GAUGE(name, unit, help)	  REPORT_UNIT_##name,
+#include "predicomp/units.def"
+#undef PC_UNIT_COUNTER
+#undef PC_UNIT_GAUGE
+	REPORT_UNIT_COLUMNS
+};
+
 /* Far above what any pager has; they bound the work that a hostile segment can ask for. */
 #define REPORT_ENTRIES_MAX 512u
+#define REPORT_UNITS_MAX   (1u << 20)
 #define REPORT_SHARDS_MAX  64u
 
 struct report {
@@ -61,6 +73,10 @@ struct report {
 	uint32_t shard_count;
 	uint32_t option_count; /* no more than this build knows */
 	uint32_t cap_count;    /* the same */
+	const unsigned char *units; /* row 0 of the unit table */
+	uint32_t unit_count;	    /* rows that may have been written; 0 where there is no table */
+	uint32_t unit_stride;
+	uint8_t unit_slot[REPORT_UNIT_COLUMNS]; /* in a row; PC_UNIT_VALUES where it is not there */
 	pc_ns now;	       /* CLOCK_MONOTONIC */
 };
 
@@ -101,6 +117,16 @@ const char *report_hotness(const struct report *r); /* DAMON, probe, none */
 #define REPORT_PROGRAM_BYTES 33u
 /* The program's name with all that is not printable ASCII replaced: fit for a terminal. */
 void report_program(const struct report *r, char out[REPORT_PROGRAM_BYTES]);
+
+/* One row of the unit table; see segment.h. */
+struct report_unit {
+	uint64_t base; /* 0: row 0, or a row that was being handed out */
+	uint32_t generation;
+	uint32_t value[REPORT_UNIT_COLUMNS]; /* 0 where the segment has no such column */
+};
+
+/* Row `row` of r->unit_count. */
+struct report_unit report_unit(const struct report *r, uint32_t row);
 
 enum report_group {
 	REPORT_IDENTITY,   /* pid, program, state, ... */

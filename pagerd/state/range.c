@@ -160,6 +160,7 @@ void range_free(struct unit *u)
 		i = next_slot(i);
 	vacate(i);
 	memset(u->word, 0, PC_UNIT_PAGES * sizeof(page_word));
+	units_close(u->row);
 	memset(u, 0, sizeof(*u));
 	u->seen = table.free;
 	table.free = number;
@@ -179,15 +180,26 @@ struct unit *range_at(uint32_t number)
 	return u->word ? u : NULL;
 }
 
+void unit_list(struct unit *u)
+{
+	/* What left while it had no row is in row 0 and must be seen to come back there. */
+	if (!u->row && !load_relaxed(&u->away))
+		u->row = units_open(u->base);
+}
+
 void unit_count(struct unit *u, page_word was, page_word is)
 {
 	int away = page_away(is) - page_away(was);
 	int staged = (page_state(is) == PAGE_STAGED) - (page_state(was) == PAGE_STAGED);
 
-	if (away)
+	if (away) {
 		add_acq_rel(&u->away, (uint32_t)away);
-	if (staged)
+		UNIT_ADD(u, away, away);
+	}
+	if (staged) {
 		add_acq_rel(&u->staged, (uint32_t)staged);
+		UNIT_ADD(u, staged, staged);
+	}
 }
 
 void unit_set_registered(struct unit *u, unsigned first, unsigned end, bool on)

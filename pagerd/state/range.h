@@ -20,6 +20,7 @@
 #define PC_STATE_RANGE_H
 
 #include "base/types.h"
+#include "base/units.h"
 #include "state/heat.h"
 #include "state/page.h"
 
@@ -35,6 +36,7 @@ struct unit {
 	uint32_t seen;    /* discovery walk that last found memory here */
 	uint32_t remapped; /* number of the last remap that brought words here; flow/forget.c */
 	uint32_t dontfork; /* MADV_DONTFORK is set on its registered runs */
+	uint32_t row;      /* of the segment's unit table; 0 none of its own */
 	struct heat heat;
 };
 
@@ -55,6 +57,13 @@ static inline bool unit_registered(const struct unit *u, unsigned page)
 {
 	return u->registered[page / 64] >> (page % 64) & 1;
 }
+
+/* Gives the unit a row of the segment's unit table before its first page leaves. Like range_ensure. */
+void unit_list(struct unit *u);
+
+/* Counts in that row, by any thread: UNIT_COUNT(u, taken). */
+#define UNIT_ADD(u, name, n) units_add((u)->row, PC_U_##name, (n))
+#define UNIT_COUNT(u, name)  UNIT_ADD(u, name, 1)
 
 /* A word of the unit went from `was` to `is`: the counts follow. */
 void unit_count(struct unit *u, page_word was, page_word is);

@@ -66,6 +66,8 @@ static void check_segment(const void *segment, size_t size)
 	for (uint32_t i = 0; i < r.entry_count; i++)
 		if (r.entries[i].kind == PC_ENTRY_HISTOGRAM)
 			check_latency(&r, r.entries[i].name);
+	for (uint32_t i = 0; i < r.unit_count; i++)
+		report_unit(&r, i);
 	check_text(&r, render_csv_header);
 	check_text(&r, render_csv_row);
 	check_text(&r, render_summary);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The man page has every option, counter, ratio and capability exactly once, and none of its own.
+# The man page has every option, counter, ratio, unit column and capability exactly once, and none of its own.
 set -euo pipefail
 . "$(dirname "$0")/gate.bash"
 
@@ -29,6 +29,8 @@ same options "$(listed options.def 'PC_OPTION(id, NAME, ...) = NAME')" \
 	"$(shown OPTIONS | sed -n 's/^PREDICOMP_\([A-Z_]*\), .*/\1/p')"
 same counters "$(listed counters.def PC_{COUNTER,GAUGE,HISTOGRAM,RATIO}'(name, ...) = name')" \
 	"$(shown COUNTERS | sed 's/ .*//')"
+same 'unit columns' "$(listed units.def PC_UNIT_{COUNTER,GAUGE}'(name, ...) = name')" \
+	"$(shown 'UNIT TABLE' | sed 's/ .*//')"
 same capabilities "$(listed caps.def 'PC_CAP(id, name, ...) = name')" \
 	"$(shown CAPABILITIES | sed 's/ ([a-z]*)$//')"
 finish

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <sys/mman.h>
 
+#include "base/stats.h"
 #include "state/range.h"
 
 #define UNITS	  40u
@@ -113,6 +114,46 @@ static void test_counts_follow_words(void **unused)
 	assert_int_equal(u->away, 0);
 	unit_count(u, home, page_make(PAGE_REMOVING, 0));
 	assert_int_equal(u->away, 0);
+}
+
+static const struct pc_unit_row *rows_of_table(void)
+{
+	return (const void *)((const char *)stats_segment() + stats_segment()->unit_offset);
+}
+
+/* A unit gets a row when it is first told to, and never while pages of it are counted elsewhere. */
+static void test_units_have_rows(void **unused)
+{
+	const page_word home = page_make(PAGE_RESIDENT, 0), staged = page_make(PAGE_STAGED, 4),
+			packed = page_make_packed(17, 5);
+	void *segment = aligned_alloc(PC_PAGE, stats_segment_bytes());
+	struct unit *u = range_ensure(5 * PC_UNIT);
+
+	(void)unused;
+	memset(segment, 0, stats_segment_bytes());
+	stats_start(segment, 1, "range", 0);
+	unit_count(u, home, staged);
+	unit_list(u);
+	assert_int_equal(u->row, 0);
+	unit_count(u, staged, home);
+	assert_int_equal(rows_of_table()[0].value[PC_U_away], 0);
+	unit_list(u);
+	assert_int_equal(u->row, 1);
+	unit_list(u);
+	assert_int_equal(u->row, 1);
+	assert_int_equal(rows_of_table()[1].base, 5 * PC_UNIT);
+	UNIT_COUNT(u, taken);
+	unit_count(u, home, staged);
+	unit_count(u, staged, packed);
+	assert_int_equal(rows_of_table()[1].value[PC_U_taken], 1);
+	assert_int_equal(rows_of_table()[1].value[PC_U_away], 1);
+	assert_int_equal(rows_of_table()[1].value[PC_U_staged], 0);
+	unit_count(u, packed, home);
+	range_free(u);
+	assert_int_equal(rows_of_table()[1].base, 5 * PC_UNIT);
+	u = range_ensure(5 * PC_UNIT);
+	unit_list(u);
+	assert_int_equal(u->row, 2);
 }
 
 static void test_words_carry_what_was_put_in(void **unused)
@@ -245,6 +286,7 @@ int main(void)
 	    TEST(test_a_full_table_says_so),
 	    TEST(test_a_freed_unit_is_gone),
 	    TEST(test_counts_follow_words),
+	    TEST(test_units_have_rows),
 	    TEST(test_words_carry_what_was_put_in),
 	    TEST(test_a_wrong_table_is_not_valid),
 	    TEST(test_runs_of_bits),

@@ -12,6 +12,7 @@
 
 #include "base/options.h"
 #include "base/stats.h"
+#include "base/units.h"
 #include "predicomp/predicomp.h"
 #include "report/knob.h"
 #include "report/render.h"
@@ -509,12 +510,65 @@ static void bad_entries_are_refused(void **state)
 	open_sound();
 }
 
+static void bad_unit_tables_are_refused(void **state)
+{
+	struct pc_entry *c = (void *)((unsigned char *)segment + segment->unit_column_offset);
+
+	(void)state;
+	REFUSE(unit_rows, REPORT_UNITS_MAX + 1, REPORT_FAULT_UNITS);
+	REFUSE(unit_rows, PC_UNIT_ROWS + 1, REPORT_FAULT_UNITS);
+	REFUSE(unit_rows, UINT32_MAX, REPORT_FAULT_UNITS);
+	REFUSE(unit_used, PC_UNIT_ROWS + 1, REPORT_FAULT_UNITS);
+	REFUSE(unit_offset, segment->unit_offset + 8, REPORT_FAULT_UNITS);
+	REFUSE(unit_offset, UINT64_MAX - 7, REPORT_FAULT_UNITS);
+	REFUSE(unit_stride, sizeof(struct pc_unit_row) - 8, REPORT_FAULT_UNITS);
+	REFUSE(unit_stride, sizeof(struct pc_unit_row) + 8, REPORT_FAULT_UNITS);
+	REFUSE(unit_column_count, PC_UNIT_VALUES + 1, REPORT_FAULT_UNITS);
+	REFUSE(unit_column_offset, segment->unit_column_offset + 4, REPORT_FAULT_UNITS);
+	REFUSE(unit_column_offset, 0xfffffff8u, REPORT_FAULT_UNITS);
+	c[1].slot = PC_UNIT_VALUES;
+	assert_refused(REPORT_FAULT_SLOT);
+	c[1].slot = 1;
+	c[1].name[0] = '\033';
+	assert_refused(REPORT_FAULT_NAME);
+	c[1].name[0] = 'p';
+	open_sound();
+}
+
+static void units_are_read_by_name(void **state)
+{
+	struct pc_entry *c = (void *)((unsigned char *)segment + segment->unit_column_offset);
+	uint32_t row = units_open(7 * PC_UNIT);
+	struct report_unit unit;
+	struct report r;
+
+	(void)state;
+	units_add(row, PC_U_taken, 5);
+	units_add(row, PC_U_packed, 3);
+	units_add(0, PC_U_packed, 9);
+	r = open_sound();
+	assert_int_equal(r.unit_count, 2);
+	assert_int_equal(report_unit(&r, 0).value[REPORT_UNIT_packed], 9);
+	unit = report_unit(&r, row);
+	assert_int_equal(unit.base, 7 * PC_UNIT);
+	assert_int_equal(unit.value[REPORT_UNIT_taken], 5);
+	assert_int_equal(unit.value[REPORT_UNIT_packed], 3);
+	/* Another version may keep them in another order, and not have them all. */
+	c[PC_U_taken].slot = PC_U_packed;
+	memcpy(c[PC_U_packed].name, "pecked", sizeof("pecked"));
+	r = open_sound();
+	unit = report_unit(&r, row);
+	assert_int_equal(unit.value[REPORT_UNIT_taken], 3);
+	assert_int_equal(unit.value[REPORT_UNIT_packed], 0);
+	/* A segment from before there was such a table. */
+	segment->unit_rows = 0;
+	assert_int_equal(open_sound().unit_count, 0);
+}
+
 /* Every size of segment, cut off right before the page that may not be touched. */
 static void cut_segments_are_refused(void **state)
 {
-	/* What follows is padding, which nobody misses. */
-	size_t whole = segment->hist_offset + (PC_SHARDS - 1) * segment->hist_stride +
-		       PC_H_COUNT * sizeof(struct pc_histogram);
+	size_t whole = segment_size();
 	unsigned char *copy = malloc(whole);
 	struct report r;
 
@@ -540,8 +594,10 @@ static void cut_segments_are_refused(void **state)
 static void damaged_segments_do_no_harm(void **state)
 {
 	enum { ROUNDS = 2000 };
-	const size_t header = offsetof(struct pc_segment, mailbox);
-	const size_t described = header + segment->entry_count * sizeof(struct pc_entry);
+	const size_t header = sizeof(struct pc_segment);
+	const size_t entries = segment->entry_count * sizeof(struct pc_entry);
+	const size_t columns = segment->unit_column_offset;
+	const size_t described = header + entries + PC_U_COUNT * sizeof(struct pc_entry);
 	unsigned opened = 0;
 	unsigned char *copy = malloc(segment_size());
 	struct report r;
@@ -555,7 +611,9 @@ static void damaged_segments_do_no_harm(void **state)
 		for (long n = random() % 4; n >= 0; n--) {
 			size_t at = (size_t)random() % described;
 
-			if (at >= header)
+			if (at >= header + entries)
+				at += columns - header - entries;
+			else if (at >= header)
 				at += PC_SEGMENT_HEADER - header;
 			((unsigned char *)segment)[at] = (unsigned char)random();
 		}
@@ -563,6 +621,8 @@ static void damaged_segments_do_no_harm(void **state)
 			opened++;
 			render_csv_row(&r, &t);
 			render_summary(&r, &t);
+			for (uint32_t row = 0; row < r.unit_count; row++)
+				report_unit(&r, row);
 		}
 		memcpy(segment, copy, segment_size());
 	}
@@ -601,6 +661,8 @@ int main(void)
 	    TEST(bad_headers_are_refused),
 	    TEST(bad_tables_are_refused),
 	    TEST(bad_entries_are_refused),
+	    TEST(bad_unit_tables_are_refused),
+	    TEST(units_are_read_by_name),
 	    TEST(cut_segments_are_refused),
 	    TEST(damaged_segments_do_no_harm),
 	    TEST(every_fault_has_a_text),

@@ -547,6 +547,33 @@ static void check_unit(const struct unit *u)
 	}
 }
 
+static uint32_t sum_rows(enum pc_unit_column column)
+{
+	const struct pc_segment *s = segment;
+	const struct pc_unit_row *row = (const void *)((const char *)segment + s->unit_offset);
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < s->unit_used; i++)
+		sum += row[i].value[column];
+	return sum;
+}
+
+/* What tools see of the units says the same as the pager's own table. */
+static void check_rows(void)
+{
+	uint32_t away = 0, staged = 0;
+
+	for (uint32_t i = 0; i < range_limit(); i++) {
+		away += range_at(i) ? range_at(i)->away : 0;
+		staged += range_at(i) ? range_at(i)->staged : 0;
+	}
+	check(sum_rows(PC_U_away) == away, "the unit table has another count of pages away");
+	check(sum_rows(PC_U_staged) == staged, "the unit table has another count of pages staged");
+	check(sum_rows(PC_U_taken) - sum_rows(PC_U_given_back) - sum_rows(PC_U_restored) -
+			      sum_rows(PC_U_dropped) == away,
+	      "the unit table does not close");
+}
+
 /* With the gate closed, the tables must agree with each other at any time. */
 static void check_tables(void)
 {
@@ -555,6 +582,7 @@ static void check_tables(void)
 	for (uint32_t i = 0; i < range_limit(); i++)
 		if (range_at(i))
 			check_unit(range_at(i));
+	check_rows();
 	gate_open(&world.gate);
 }
 
@@ -566,6 +594,11 @@ static void check_books(void)
 	check(!stats_get(PC_V_pages_stored), "pages_stored is not 0");
 	check(!stats_get(PC_V_pages_staged), "pages_staged is not 0");
 	check(!stats_get(PC_V_pages_same), "pages_same is not 0");
+	check(sum_rows(PC_U_taken) == stats_get(PC_V_take_pages) &&
+		      sum_rows(PC_U_packed) == stats_get(PC_V_pages_evicted) &&
+		      sum_rows(PC_U_restored) == stats_get(PC_V_pages_restored) &&
+		      sum_rows(PC_U_refaults) == stats_get(PC_V_refaults),
+	      "the unit table says otherwise than the counters");
 	check(stats_get(PC_V_pages_evicted) ==
 		  stats_get(PC_V_pages_restored) + stats_get(PC_V_pages_dropped),
 	      "evicted is not restored and dropped");

@@ -108,7 +108,11 @@ static void the_parts_of_the_segment_do_not_overlap(void **state)
 	assert_true(s->counter_count * sizeof(uint64_t) <= s->shard_stride);
 	assert_true(s->value_offset + s->shard_count * (uint64_t)s->shard_stride <= s->hist_offset);
 	assert_true(s->histogram_count * sizeof(struct pc_histogram) <= s->hist_stride);
-	assert_true(s->hist_offset + s->shard_count * s->hist_stride <= s->size);
+	assert_true(s->hist_offset + s->shard_count * s->hist_stride <= s->unit_column_offset);
+	assert_true(s->unit_column_offset + s->unit_column_count * sizeof(struct pc_entry) <=
+		    s->unit_offset);
+	assert_true(s->unit_offset + s->unit_rows * (uint64_t)s->unit_stride <= s->size);
+	assert_int_equal(s->unit_offset % 64, 0);
 	assert_int_equal(s->value_offset % 64, 0);
 	assert_int_equal(s->shard_stride % 64, 0);
 	assert_int_equal(s->hist_offset % 64, 0);
