@@ -72,7 +72,7 @@ struct pc_entry {
 };
 
 /* A column is value[slot], slot as its entry says, modulo 2^32. */
-#define PC_UNIT_ROWS   8192u
+#define PC_UNIT_ROWS   4096u
 #define PC_UNIT_VALUES 12u
 
 struct pc_unit_row {
