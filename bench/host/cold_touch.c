@@ -2,84 +2,52 @@
  * cold_touch MIB - fills MIB, then does what each line of standard input says and answers with one
  * line of name=value words. What it touches is touched once by each command, in whole pages.
  *
- *   pageout            asks the kernel to swap all of it out (MADV_PAGEOUT)
+ *   pageout            asks the kernel to swap all of it out (MADV_PAGEOUT); the CPU time of that
  *   sequential COUNT   reads the first word of COUNT pages in order of address
  *   random COUNT       the same of COUNT different pages in random order
  *   check              compares every byte with what was written
- *
- * A touch that took longer than STALL_NS had to wait for its page. The clock is read once a touch;
- * what that costs is in the figures (tens of ns).
  */
 #include "host.h"
+#include "touches.h"
 
-#define STALL_NS 400u
-#define LINE	 256
+#define LINE 256
 
 static unsigned char *memory;
 static size_t pages;
 
-static int by_value(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static uint32_t *sequence(int shuffled)
-{
-	uint32_t *order = calloc(pages, sizeof(*order));
-	uint64_t state = 1;
-
-	if (!order)
-		host_die(HOST_FAILED, "no memory for the order of touches");
-	for (size_t i = 0; i < pages; i++)
-		order[i] = (uint32_t)i;
-	for (size_t i = pages - 1; shuffled && i > 0; i--) {
-		size_t j = host_random(&state) % (i + 1);
-		uint32_t t = order[i];
-
-		order[i] = order[j];
-		order[j] = t;
-	}
-	return order;
-}
-
 static void touch(size_t count, int shuffled)
 {
-	uint32_t *order, *took;
-	uint64_t start, before, sum = 0, stalls = 0;
+	struct touches took;
+	uint64_t before, sum = 0;
+	uint32_t *order;
 
 	if (count < 1 || count > pages)
 		host_die(HOST_USAGE, "COUNT must be from 1 to %zu", pages);
-	order = sequence(shuffled);
-	took = malloc(count * sizeof(*took));
-	if (!took)
-		host_die(HOST_FAILED, "no memory for the times");
-	memset(took, 0, count * sizeof(*took));
-	start = before = host_now();
+	order = touches_sequence(pages, shuffled);
+	touches_make(&took, count);
+	before = host_now();
 	for (size_t i = 0; i < count; i++) {
 		uint64_t now;
 
 		sum += *(volatile uint64_t *)(void *)(memory + (size_t)order[i] * HOST_PAGE);
 		now = host_now();
-		took[i] = (uint32_t)(now - before < UINT32_MAX ? now - before : UINT32_MAX);
+		touches_note(&took, now - before);
 		before = now;
 	}
-	qsort(took, count, sizeof(*took), by_value);
-	for (size_t i = 0; i < count; i++)
-		stalls += took[i] > STALL_NS;
-	printf("pages=%zu mean_ns=%.0f p50_ns=%u p99_ns=%u max_ns=%u stalls=%llu sum=%llx\n", count,
-	       (double)(before - start) / (double)count, took[count / 2], took[count * 99 / 100],
-	       took[count - 1], (unsigned long long)stalls, (unsigned long long)sum);
+	touches_print(&took);
+	printf(" pages=%zu sum=%llx\n", count, (unsigned long long)sum);
 	free(order);
-	free(took);
 }
 
 static void pageout(void)
 {
+	uint64_t start = host_now(), cpu = host_thread_cpu();
+
 	if (madvise(memory, pages * HOST_PAGE, MADV_PAGEOUT) != 0)
 		host_die(HOST_FAILED, "MADV_PAGEOUT failed");
-	printf("pages=%zu\n", pages);
+	printf("pages=%zu cpu_ns=%llu wall_ns=%llu\n", pages,
+	       (unsigned long long)(host_thread_cpu() - cpu),
+	       (unsigned long long)(host_now() - start));
 }
 
 static void check(void)

@@ -1,5 +1,6 @@
 """dicts.py COUNT: builds COUNT dicts, says "ready", waits for a line, checks them all, says so."""
 import sys
+import time
 
 
 def record(i):
@@ -15,13 +16,15 @@ def record(i):
 
 def main():
     count = int(sys.argv[1])
+    begun = time.monotonic()
     records = [record(i) for i in range(count)]
-    print("ready", flush=True)
+    print("ready build_s=%.3f" % (time.monotonic() - begun), flush=True)
     sys.stdin.readline()
+    begun = time.monotonic()
     for i in range(count):
         if records[i] != record(i):
             sys.exit("dict %d does not hold what was written" % i)
-    print("checked=%d" % count, flush=True)
+    print("checked=%d check_s=%.3f" % (count, time.monotonic() - begun), flush=True)
 
 
 main()

@@ -39,6 +39,15 @@ static inline uint64_t host_now(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* CPU time of the calling thread, what it spends in the kernel included. */
+static inline uint64_t host_thread_cpu(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 /* splitmix64: the next of a sequence that `state` alone decides. */
 static inline uint64_t host_random(uint64_t *state)
 {

@@ -1,0 +1,30 @@
+"""Everything is packed and nobody touches it: what that costs by the minute."""
+import time
+
+from ..registry import bench
+
+
+def idle(session, gib, key):
+    mib, seconds = session.size(gib << 10, 128), session.size(30, 3)
+    with session.start("predicomp", [session.host("cold_touch"), mib], MAX_CPU="100%") as program:
+        program.line()
+        program.leave(now=True)
+        program.command("set", str(program.pid), "max-cpu=25%")
+        session.progress("idle CPU: %d s" % seconds)
+        before, begun = program.others_cpu(), time.monotonic()
+        time.sleep(seconds)
+        share = (program.others_cpu() - before) / (time.monotonic() - begun) * 100
+        program.check_account()
+        program.ask("check")
+    session.book.row("background CPU, %d MB packed" % mib, "%", predicomp=[share])
+    session.book.reach(key, share)
+
+
+@bench("4 GB cold and packed: background CPU")
+def idle_4g(session):
+    idle(session, 4, "idle_4g")
+
+
+@bench("8 GB cold and packed: background CPU")
+def idle_8g(session):
+    idle(session, 8, "idle_8g")

@@ -1,0 +1,115 @@
+"""bench/run: which benchmarks, how often, and what came of it."""
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+
+from . import machine
+from .benches import ALL
+from .book import Book
+from .figures import Failed
+from .session import TOP, Session
+
+
+def names(text):
+    wanted = [name for name in text.split(",") if name]
+    unknown = [name for name in wanted if name not in ALL]
+    if unknown or not wanted:
+        raise argparse.ArgumentTypeError("no benchmark %s; there are: %s" %
+                                         (" ".join(unknown) or "named", " ".join(ALL)))
+    return wanted
+
+
+def positive(text):
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a number from 1, not %s" % text)
+    return int(text)
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        prog="bench/run",
+        description="Measures programs without the library, under it, and with the kernel's own "
+        "compressed swap (zram, lz4), in turn in one run, and holds the figures to their bars.",
+        epilog="Exit status: 0 every bar measured is met, 1 a bar is missed or a measurement "
+        "failed, 2 wrong usage, 77 memory cannot be managed here, 130 interrupted (and cleaned "
+        "up). zram needs root: a device and a memory cgroup of its own for the length of one "
+        "benchmark, and only where no swap is in use.")
+    parser.add_argument("--only", type=names, action="extend", metavar="NAME[,NAME]",
+                        help="these benchmarks; --list names them")
+    parser.add_argument("--list", action="store_true", help="name the benchmarks and run none")
+    parser.add_argument("--quick", action="store_true",
+                        help="small and short, no verdicts: does it all work?")
+    parser.add_argument("--rounds", type=positive, metavar="N", help="interleaved rounds (3)")
+    parser.add_argument("--json", action="store_true",
+                        help="one JSON object on standard output; the table goes to standard error")
+    parser.add_argument("--save", metavar="FILE", help="write the JSON object there as well; "
+                        "bench/report makes Markdown and plots of it")
+    parser.add_argument("--no-zram", dest="zram", action="store_false",
+                        help="do not set up zram for comparison")
+    parser.add_argument("--build", default=os.path.join(TOP, "build"), metavar="DIR",
+                        help="where it was built (default: build)")
+    return parser.parse_args()
+
+
+def ended(signum, _):
+    raise SystemExit(128 + signum)
+
+
+def run_all(session, chosen):
+    """True when none failed."""
+    whole = True
+    for name in chosen:
+        function, what, zram_mib = ALL[name]
+        session.book.section(name, what)
+        try:
+            if zram_mib:
+                with session.kernel_swap(session.size(zram_mib, 1024)) as ways:
+                    function(session, ways)
+            else:
+                function(session)
+        except (Failed, OSError, subprocess.SubprocessError) as error:
+            whole = False
+            session.book.note(name, "FAILED: %s" % error)
+    return whole
+
+
+def main():
+    arguments = parse()
+    if arguments.list:
+        for name, (_, what, zram_mib) in ALL.items():
+            print("%-16s %s%s" % (name, what, " (beside zram)" if zram_mib else ""))
+        return 0
+    facts = dict(machine.facts(TOP), command="bench/run " + " ".join(sys.argv[1:]))
+    book = Book(facts, not arguments.quick, sys.stderr if arguments.json else sys.stdout)
+    session = Session(arguments, book)
+    if not os.path.exists(session.library) or not os.path.exists(session.host("cold_touch")):
+        print("bench/run: build first: cmake -S . -B build && cmake --build build", file=sys.stderr)
+        return 2
+    check = subprocess.run([session.command, "check"], check=False, capture_output=True, text=True)
+    if check.returncode != 0:
+        print(check.stdout + check.stderr, "SKIP: memory cannot be managed here (predicomp check)",
+              sep="")
+        return 77
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, ended)
+
+    facts.update(rounds=session.rounds, quick=session.quick)
+    book.heading()
+    interrupted = False
+    try:
+        whole = run_all(session, arguments.only or list(ALL))
+    except KeyboardInterrupt:
+        whole, interrupted = False, True
+    if session.accounts:
+        book.reach("account", max(map(abs, session.accounts)))
+    book.show_bars()
+    if arguments.json:
+        print(json.dumps(book.data(), indent=1))
+    if arguments.save:
+        book.save(arguments.save)
+    if interrupted:
+        return 130
+    return 0 if whole and not book.missed() else 1

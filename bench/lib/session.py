@@ -1,0 +1,96 @@
+"""One run: where the build is, what was asked for, and the kernel's swap while it is set up."""
+import contextlib
+import os
+
+from .figures import Failed
+from .program import NONE, PREDICOMP, WAYS, ZRAM, Program
+from .swap import Cgroup, Zram
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PYTHON = "/usr/bin/python3"
+
+
+class Session:
+    def __init__(self, arguments, book):
+        self.build = os.path.abspath(arguments.build)
+        self.library = os.path.join(self.build, "libpredicomp.so")
+        self.command = os.path.join(self.build, "predicomp")
+        self.quick = arguments.quick
+        self.rounds = arguments.rounds or (1 if self.quick else 3)
+        self.want_zram = arguments.zram
+        self.book = book
+        self.progress = book.progress
+        self.zram = None
+        self.cgroup = None
+        self.accounts = []
+
+    def size(self, full, quick):
+        """The first, or the second in a quick run."""
+        return quick if self.quick else full
+
+    def host(self, name):
+        return os.path.join(self.build, "bench", "host", name)
+
+    def script(self, name):
+        return os.path.join(TOP, "bench", "host", name)
+
+    def environment(self, shim, options=None):
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("PREDICOMP_")}
+        clean.pop("LD_PRELOAD", None)
+        if shim:
+            clean["LD_PRELOAD"] = self.library
+            for name, value in (options or {}).items():
+                clean["PREDICOMP_" + name] = str(value)
+        return clean
+
+    def start(self, way, argv, **options):
+        """A program in that way; the options, COLD_AGE="1s", are the library's."""
+        return Program(self, way, [str(a) for a in argv], **options)
+
+    @contextlib.contextmanager
+    def kernel_swap(self, mib=4096):
+        """Yields the ways that can be measured: with zram where it can be set up, else the reason
+        is noted."""
+        with contextlib.ExitStack() as stack:
+            ways = [NONE, PREDICOMP]
+            why = None if self.want_zram else "turned off by --no-zram"
+            if not why:
+                try:
+                    self.zram = stack.enter_context(Zram(mib))
+                    self.cgroup = stack.enter_context(Cgroup())
+                    ways.append(ZRAM)
+                except Failed as error:
+                    why = str(error)
+            if why:
+                self.book.note("zram", why)
+            try:
+                yield ways
+            finally:
+                self.zram = self.cgroup = None
+
+    def rounds_of(self, what, ways, one):
+        """Calls one(way) for each way in each round, in turn and the order turned round every
+        other round: {way: [what it returned]}."""
+        got = {way: [] for way in WAYS}
+        for i in range(self.rounds):
+            for way in ways if i % 2 == 0 else reversed(ways):
+                self.progress("%s: round %d of %d, %s" % (what, i + 1, self.rounds, way))
+                got[way].append(one(way))
+        return got
+
+    def account(self, off):
+        """pages_evicted - pages_restored - pages_dropped - pages_stored of one process at rest."""
+        self.accounts.append(off)
+
+
+def column(got, name, scale=1.0):
+    """{way: [figure of each round]} of what rounds_of() returned, for the ways that have it."""
+    return {way: [one[name] * scale for one in rounds] for way, rounds in got.items()
+            if rounds and name in rounds[0]}
+
+
+def ratio(middle, against, way=PREDICOMP):
+    """The medians of two ways divided, or None where one is missing."""
+    if way not in middle or not middle.get(against):
+        return None
+    return middle[way] / middle[against]
