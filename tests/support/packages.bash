@@ -9,6 +9,9 @@ package_of() {
 	cmake | make | pkg-config | clang-tidy | redis-server | sqlite3 | perl | python3 | binutils) echo "$1" ;;
 	node) echo nodejs ;;
 	nm | readelf) echo binutils ;;
+	qemu-system-x86_64) echo qemu-system-x86 ;;
+	depmod) echo kmod ;;
+	xz) echo xz-utils ;;
 	*/lz4.h) echo liblz4-dev ;;
 	*/json.h) echo libjson-c-dev ;;
 	*/cmocka.h) echo libcmocka-dev ;;

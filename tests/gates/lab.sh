@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# A machine of tools/lab that broke down is never a pass: QEMU is played by a program that ends in
+# every wrong way, and in the right one. tests/lab has the same with real machines.
+. "$(dirname "$0")/gate.bash"
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+mkdir "$scratch/image"
+echo kernel >"$scratch/image/vmlinux"
+echo files >"$scratch/image/initramfs.cpio"
+cat >"$scratch/qemu" <<'FAKE'
+#!/usr/bin/env bash
+# Says what FAKE_OUT and FAKE_STATUS hold on the ports, then ends as FAKE_END says.
+for argument in "$@"; do
+	case $argument in
+	file,id=out,path=*) printf %s "$FAKE_OUT" >"${argument#*path=}" ;;
+	file,id=status,path=*) printf %s "$FAKE_STATUS" >"${argument#*path=}" ;;
+	file:*) printf %s "$FAKE_CONSOLE" >"${argument#file:}" ;;
+	esac
+done
+case $FAKE_END in
+hang) exec sleep 60 ;;
+killed) kill -KILL $$ ;;
+*) exit "$FAKE_END" ;;
+esac
+FAKE
+chmod +x "$scratch/qemu"
+
+# expect STATUS WHAT: the lab ends with STATUS and says WHAT on standard error
+expect() {
+	local status
+	LAB_QEMU=$scratch/qemu FAKE_OUT=$out FAKE_STATUS=$line FAKE_CONSOLE=$console FAKE_END=$end \
+		"$source_dir/tools/lab" --image "$scratch/image" --timeout 2 -- true \
+		>"$scratch/out" 2>"$scratch/err"
+	status=$?
+	if [ "$status" != "$1" ] || { [ -n "$2" ] && ! grep -q -- "$2" "$scratch/err"; }; then
+		{ echo "exit status $status, not $1 with '$2'"; cat "$scratch/err"; } |
+			sed 's/^/  /' >"$scratch/why"
+		fail "output [$out], status [$line], QEMU ends with $end" <"$scratch/why"
+	fi
+}
+
+good=$'status 0 out 3 err 0\n' out=abc line=$good console="" end=85
+expect 0 ''
+fail "the output is not what the machine said" < <(grep -vx abc "$scratch/out")
+line=$'status 7 out 3 err 0\n' expect 7 ''
+line=$'status 0 out 4 err 0\n' expect 125 'not to be believed'
+line=$'status 0 out 3 err 1\n' expect 125 'not to be believed'
+line="$good$good" expect 125 'not to be believed'
+line=$'status  out 3 err 0\n' expect 125 'not to be believed'
+line="" expect 125 'without a status'
+end=0 expect 125 'not to be believed'
+end=1 expect 125 'not to be believed'
+end=0 line="" console='Kernel panic - not syncing' expect 125 'panicked'
+end=killed expect 125 'signal 9'
+end=killed line="" expect 125 'signal 9'
+end=hang expect 125 'hung'
+finish
