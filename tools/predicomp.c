@@ -29,12 +29,12 @@ static void help(FILE *out)
 {
 	fputs("usage: predicomp VERB [ARGUMENT...]\n\n", out);
 	for (size_t i = 0; i < PC_ARRAY_LEN(verbs); i++)
-		fprintf(out, "  %-9s%s\n", verbs[i].name, verbs[i].summary);
+		fprintf(out, "  %-11s%s\n", verbs[i].name, verbs[i].summary);
 	fputs("\nEach verb explains itself: predicomp VERB --help. See also predicomp(1).\n"
 	      "\nExit status:\n",
 	      out);
 	for (size_t i = 0; i < PC_ARRAY_LEN(statuses); i++)
-		fprintf(out, "  %-9d%s\n", statuses[i].number, statuses[i].text);
+		fprintf(out, "  %-11d%s\n", statuses[i].number, statuses[i].text);
 }
 
 static void version(void)

@@ -15,6 +15,8 @@ package_of() {
 	*/lz4.h) echo liblz4-dev ;;
 	*/json.h) echo libjson-c-dev ;;
 	*/cmocka.h) echo libcmocka-dev ;;
+	llvm-strip) echo llvm ;;
+	*/bpf/libbpf.h) echo libbpf-dev libelf-dev ;;
 	*) echo "$1" ;;
 	esac
 }
@@ -22,7 +24,7 @@ package_of() {
 present() {
 	case $1 in
 	/*) [ -e "$1" ] ;;
-	*) command -v "$1" >/dev/null 2>&1 ;;
+	*) command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] ;;
 	esac
 }
 
@@ -64,4 +66,4 @@ want_packages() {
 
 # What configuring and building asks for, tests included.
 # shellcheck disable=SC2034
-to_build="gcc cmake make pkg-config /usr/include/lz4.h /usr/include/json-c/json.h /usr/include/cmocka.h"
+to_build="gcc cmake make pkg-config /usr/include/lz4.h /usr/include/json-c/json.h /usr/include/cmocka.h clang llvm-strip bpftool /usr/include/bpf/libbpf.h"

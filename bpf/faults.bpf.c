@@ -1,0 +1,203 @@
+/*
+ * faults - every page fault of the followed processes, with its address and how it went.
+ *
+ * A fault's exception has a tracepoint and its completion has none. But the kernel accounts each
+ * completed fault in the thread's own min_flt and maj_flt, and a thread has one fault at a time. So
+ * each exception is held until the thread's next one, and what the two counters did meanwhile says
+ * how it went: a step of maj_flt, major; else a step of min_flt, minor; else it failed. What is
+ * left of the step had no exception: get_user_pages() on behalf of a system call.
+ */
+#include "follow.bpf.h"
+
+const volatile bool count_units; /* fill `units` */
+const volatile bool send_events; /* fill `events` */
+
+struct thread_record {
+	struct fault_counts
+	    counts; /* minor and major are what the counters showed, less the base */
+	__u64 base_minor, base_major;
+	struct fault_event held; /* time 0: none */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread_record);
+} threads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1); /* the loader sets it where it is wanted */
+	__type(key, struct unit_key);
+	__type(value, struct unit_record);
+} units SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096); /* the loader sets it where it is wanted */
+} events SEC(".maps");
+
+/* Of all threads that have ended, whatever became of their process's record. */
+struct fault_counts departed;
+
+__u64 units_refused, events_dropped;
+
+static void counts_add(struct fault_counts *to, const struct fault_counts *from)
+{
+	__sync_fetch_and_add(&to->minor, from->minor);
+	__sync_fetch_and_add(&to->major, from->major);
+	__sync_fetch_and_add(&to->user, from->user);
+	__sync_fetch_and_add(&to->kernel, from->kernel);
+	__sync_fetch_and_add(&to->failed, from->failed);
+}
+
+static void unit_count(const struct fault_event *event)
+{
+	struct unit_key key = {.tgid = event->tgid, .unit = event->address >> 21};
+	struct unit_record *unit = bpf_map_lookup_elem(&units, &key);
+
+	if (!unit) {
+		struct unit_record none = {};
+
+		bpf_map_update_elem(&units, &key, &none, BPF_NOEXIST);
+		unit = bpf_map_lookup_elem(&units, &key);
+	}
+	if (!unit)
+		__sync_fetch_and_add(&units_refused, 1);
+	else if (event->flags & FAULT_MAJOR)
+		__sync_fetch_and_add(&unit->major, 1);
+	else if (event->flags & FAULT_MINOR)
+		__sync_fetch_and_add(&unit->minor, 1);
+	else
+		__sync_fetch_and_add(&unit->failed, 1);
+}
+
+/* The reader looks some hundred times a second; waking it each time would cost more than all else.
+ */
+static void event_send(const struct fault_event *event)
+{
+	if (bpf_ringbuf_output(&events, (void *)event, sizeof(*event), BPF_RB_NO_WAKEUP) != 0)
+		__sync_fetch_and_add(&events_dropped, 1);
+}
+
+/* What became of the exception that is held. */
+static void settle(struct thread_record *thread, const struct task_struct *task)
+{
+	__u64 minor = task->min_flt - thread->base_minor;
+	__u64 major = task->maj_flt - thread->base_major;
+
+	if (thread->held.time) {
+		if (major != thread->counts.major)
+			thread->held.flags |= FAULT_MAJOR;
+		else if (minor != thread->counts.minor)
+			thread->held.flags |= FAULT_MINOR;
+		else
+			thread->counts.failed++;
+		if (count_units)
+			unit_count(&thread->held);
+		if (send_events)
+			event_send(&thread->held);
+		thread->held.time = 0;
+	}
+	thread->counts.minor = minor;
+	thread->counts.major = major;
+}
+
+static void thread_followed(struct task_struct *task, enum followed_how how)
+{
+	struct thread_record *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+
+	if (thread)
+		return; /* followed already: its base stays */
+	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!thread || how == FOLLOWED_BORN)
+		return;
+	thread->base_minor = task->min_flt;
+	thread->base_major = task->maj_flt;
+}
+
+static void thread_ended(struct task_struct *task, struct process_record *process)
+{
+	struct thread_record *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+
+	if (!thread)
+		return;
+	settle(thread, task);
+	counts_add(&process->departed, &thread->counts);
+	counts_add(&departed, &thread->counts);
+	bpf_task_storage_delete(&threads, task);
+}
+
+/* A thread that began between the loader's two steps has no record yet. */
+static struct thread_record *thread_late(struct task_struct *task)
+{
+	if (!process_of(task))
+		return NULL;
+	thread_followed(task, FOLLOWED_ADOPTED);
+	return bpf_task_storage_get(&threads, task, NULL, 0);
+}
+
+static int note(unsigned long address, unsigned long ip, unsigned long error, __u32 mode)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_record *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+
+	if (!thread)
+		thread = thread_late(task);
+	if (!thread)
+		return 0;
+	settle(thread, task);
+	if (mode == FAULT_USER)
+		thread->counts.user++;
+	else
+		thread->counts.kernel++;
+	thread->held.time = 1;
+	if (!count_units && !send_events)
+		return 0;
+	thread->held.time = bpf_ktime_get_ns();
+	thread->held.address = address;
+	thread->held.ip = ip;
+	thread->held.tgid = task->tgid;
+	thread->held.tid = task->pid;
+	thread->held.flags = mode | (error & 2 ? FAULT_WRITE : 0) | (error & 16 ? FAULT_FETCH : 0);
+	return 0;
+}
+
+SEC("tp_btf/page_fault_user")
+int BPF_PROG(fault_user, unsigned long address, struct pt_regs *regs, unsigned long error)
+{
+	return note(address, regs->ip, error, FAULT_USER);
+}
+
+SEC("tp_btf/page_fault_kernel")
+int BPF_PROG(fault_kernel, unsigned long address, struct pt_regs *regs, unsigned long error)
+{
+	return note(address, regs->ip, error, 0);
+}
+
+/* All followed threads as they are now, one thread_line each. What is held may still be under way.
+ */
+SEC("iter/task")
+int read_threads(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct thread_line line = {};
+	struct thread_record *thread;
+
+	if (!task)
+		return 0;
+	thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (!thread)
+		return 0;
+	line.counts = thread->counts;
+	line.counts.minor = task->min_flt - thread->base_minor;
+	line.counts.major = task->maj_flt - thread->base_major;
+	line.tgid = task->tgid;
+	line.tid = task->pid;
+	BPF_CORE_READ_STR_INTO(&line.comm, task, comm);
+	bpf_seq_write(ctx->meta->seq, &line, sizeof(line));
+	return 0;
+}
+
+char faults_license[] SEC("license") = "GPL";

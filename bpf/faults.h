@@ -1,0 +1,63 @@
+/*
+ * faults.h - the loader of faults.bpf.c: counts of followed processes, by unit of address where
+ * asked, or every fault as an event.
+ *
+ * EXACT  minor + major of `total` is the sum of /proc/PID/stat's deltas over all followed
+ * processes, from the moment each was followed. Faults that a system call took on the process's
+ * behalf (get_user_pages: MAP_POPULATE, O_DIRECT) raise no exception; they are what fault_gup()
+ * gives. Between an exception and its end a fault is in user or kernel, but not yet in minor or
+ * major.
+ *
+ * COST  Of a first touch of 4 KiB, measured by bench/bpf_overhead: see there.
+ */
+#ifndef PC_BPF_FAULTS_H
+#define PC_BPF_FAULTS_H
+
+#include <stdint.h>
+
+#include "able.h"
+#include "record.h"
+
+struct faults;
+
+struct faults_wanted {
+	uint32_t units; /* room for so many (process, 2 MiB unit) pairs; 0: not counted */
+	uint32_t
+	    stream_bytes; /* of the event buffer, a power of two of at least 4096; 0: no events */
+};
+
+/* 0 or -errno with `why` filled. Programs run from here on, and see nothing until faults_follow().
+ */
+int faults_open(struct faults **out, const struct faults_wanted *wanted, struct unable *why);
+void faults_close(struct faults *f);
+
+/* The process, all its threads, and all that they start from now on. 0 or -errno. */
+int faults_follow(struct faults *f, int pidfd);
+
+struct faults_total {
+	struct fault_counts counts;
+	uint64_t processes_refused; /* children beyond the table's room: not followed */
+	uint64_t units_refused;	    /* faults in units beyond `wanted.units` */
+	uint64_t events_dropped;    /* faults that found the event buffer full */
+};
+
+/* All since faults_open(). `thread` is called for each thread that lives; may be NULL. 0 or -errno.
+ */
+typedef void faults_thread_fn(void *arg, const struct thread_line *line);
+int faults_read(struct faults *f, struct faults_total *total, faults_thread_fn *thread, void *arg);
+
+/* Every process seen so far. Those that have ended are forgotten once they were shown. */
+typedef void faults_process_fn(void *arg, uint32_t tgid, const struct process_record *record);
+int faults_processes(struct faults *f, faults_process_fn *fn, void *arg);
+
+typedef void faults_unit_fn(void *arg, const struct unit_key *key, const struct unit_record *unit);
+int faults_units(struct faults *f, faults_unit_fn *fn, void *arg);
+
+/* Events that have arrived, in the order in which they were settled. Their number or -errno. */
+typedef void faults_event_fn(void *arg, const struct fault_event *event);
+int faults_events(struct faults *f, faults_event_fn *fn, void *arg);
+
+/* Faults without an exception: taken inside system calls. */
+uint64_t fault_gup(const struct fault_counts *counts);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * follow.bpf.h - which processes the programs of an object look at: those that user space named,
+ * and every process and thread that came from them since.
+ *
+ *     follow_adopt   iter/task over one process, run by the loader: enters it and its threads
+ *     follow_fork    before a child can run: enters it when its parent is there
+ *     follow_exit    in each thread's end: tells the object; marks the process when it was the last
+ *
+ * The loader names a process by pidfd, and the iterator turns that into the kernel's own number: no
+ * process-number namespace can come between. An object that includes this defines the two hooks
+ * thread_followed() and thread_ended(), which may be empty.
+ */
+#ifndef PC_BPF_FOLLOW_BPF_H
+#define PC_BPF_FOLLOW_BPF_H
+
+#include "kernel.h"
+#include "record.h"
+
+#define PROCESSES_MAX 16384
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PROCESSES_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct process_record);
+} processes SEC(".maps");
+
+__u64 processes_refused; /* children that did not fit into the table */
+
+enum followed_how { FOLLOWED_ADOPTED, FOLLOWED_BORN };
+static void thread_followed(struct task_struct *task, enum followed_how how);
+static void thread_ended(struct task_struct *task, struct process_record *process);
+
+static struct process_record *process_of(const struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+
+	return bpf_map_lookup_elem(&processes, &tgid);
+}
+
+static void process_enter(const struct task_struct *task, __u32 parent)
+{
+	struct process_record record = {.born = bpf_ktime_get_ns(), .parent = parent};
+	__u32 tgid = task->tgid;
+
+	BPF_CORE_READ_STR_INTO(&record.comm, task, comm);
+	if (bpf_map_update_elem(&processes, &tgid, &record, BPF_ANY) != 0)
+		__sync_fetch_and_add(&processes_refused, 1);
+}
+
+SEC("iter/task")
+int follow_adopt(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (!task)
+		return 0;
+	if (!process_of(task))
+		process_enter(task, 0);
+	thread_followed(task, FOLLOWED_ADOPTED);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(follow_fork, struct task_struct *parent, struct task_struct *child)
+{
+	if (!process_of(parent))
+		return 0;
+	if (child->tgid != parent->tgid)
+		process_enter(child, parent->tgid);
+	thread_followed(child, FOLLOWED_BORN);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(follow_exit, struct task_struct *task)
+{
+	struct process_record *process = process_of(task);
+
+	if (!process)
+		return 0;
+	thread_ended(task, process);
+	/* What the process was called in the end: it has long since executed something. */
+	if (task->pid == task->tgid)
+		BPF_CORE_READ_STR_INTO(&process->comm, task, comm);
+	if (task->signal->live.counter == 0)
+		process->ended = 1;
+	return 0;
+}
+
+#endif

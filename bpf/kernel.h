@@ -1,0 +1,60 @@
+/*
+ * kernel.h - what the programs of this folder read of the kernel, and nothing else.
+ *
+ * WHY   A vmlinux.h generated at build time has 130 000 lines, wants BTF on the machine that
+ * builds, and hides what is relied on. Here each field that matters is in sight. The loader moves
+ * every access to where the running kernel has the field (CO-RE), so the order here means nothing.
+ *
+ * RULES Only fields that Linux 6.1, 6.12 and 6.18 all have; where one moved or changed its type, a
+ *       second spelling with three underscores (`struct folio___order_byte`), and the program asks
+ *       which of the two is there. Arguments of tracepoints are never read past the shortest
+ *       signature. tests/bpf/relocate checks the objects against the BTF of Debian's kernels.
+ */
+#ifndef PC_BPF_KERNEL_H
+#define PC_BPF_KERNEL_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live; /* threads that have not ended; 0 in the last one's exit */
+};
+
+struct task_struct {
+	int pid, tgid;
+	unsigned long min_flt, maj_flt;
+	char comm[16];
+	struct task_struct *group_leader;
+	struct signal_struct *signal;
+};
+
+struct pt_regs {
+	unsigned long ip;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+#pragma clang attribute pop
+
+#endif

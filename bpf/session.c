@@ -1,0 +1,128 @@
+#include "session.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+/* The last thing that libbpf complained of: the most exact reason there is. */
+static char complaint[256];
+
+static int keep_complaint(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level == LIBBPF_WARN) {
+		vsnprintf(complaint, sizeof(complaint), format, args);
+		complaint[strcspn(complaint, "\n")] = '\0';
+	}
+	return 0;
+}
+
+/* libbpf switches programs of SEC("?...") off; those whose tracepoint is there are wanted. */
+static int choose_optional(struct bpf_object *object)
+{
+	struct bpf_program *program;
+	int err;
+
+	bpf_object__for_each_program(program, object)
+	{
+		const char *section = bpf_program__section_name(program);
+		const char *target = strchr(section, '/');
+
+		if (bpf_program__autoload(program) || !target ||
+		    strncmp(section, "tp_btf/", strlen("tp_btf/")) != 0 ||
+		    !able_to_trace(target + 1))
+			continue;
+		err = bpf_program__set_autoload(program, true);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int session_load(struct bpf_object_skeleton *skeleton, struct unable *why)
+{
+	int err = able_to_load(why);
+
+	if (err)
+		return err;
+	libbpf_set_print(keep_complaint);
+	complaint[0] = '\0';
+	err = choose_optional(*skeleton->obj);
+	if (!err)
+		err = bpf_object__load_skeleton(skeleton);
+	if (err)
+		unable(why, err, "the kernel does not take the programs of %s: %s%s%s",
+		       skeleton->name, strerror(-err), complaint[0] ? "; " : "", complaint);
+	return err;
+}
+
+int session_attach(struct bpf_object_skeleton *skeleton, struct unable *why)
+{
+	int err;
+
+	complaint[0] = '\0';
+	err = bpf_object__attach_skeleton(skeleton);
+	if (err)
+		unable(why, err, "the programs of %s cannot be attached: %s%s%s", skeleton->name,
+		       strerror(-err), complaint[0] ? "; " : "", complaint);
+	return err;
+}
+
+/* Pieces never straddle two reads: the kernel hands out what one task wrote as a whole. */
+static int read_pieces(int fd, size_t size, session_fn *fn, void *arg)
+{
+	char buf[16384];
+	size_t held = 0;
+	ssize_t n;
+
+	while ((n = read(fd, buf + held, sizeof(buf) - held)) > 0 || (n < 0 && errno == EINTR)) {
+		size_t at = 0;
+
+		held += n > 0 ? (size_t)n : 0;
+		for (; size && held - at >= size; at += size)
+			fn(arg, buf + at);
+		held = size ? held - at : 0;
+		memmove(buf, buf + at, held);
+	}
+	return n < 0 ? -errno : 0;
+}
+
+int session_iterate(struct bpf_program *program, int pidfd, size_t size, session_fn *fn, void *arg)
+{
+	union bpf_iter_link_info one;
+	struct bpf_iter_attach_opts opts;
+	struct bpf_link *link;
+	int fd, err;
+
+	/* libbpf wants the padding zeroed too, which no initializer promises. */
+	memset(&one, 0, sizeof(one));
+	memset(&opts, 0, sizeof(opts));
+	opts.sz = sizeof(opts);
+	if (pidfd >= 0) {
+		one.task.pid_fd = (__u32)pidfd;
+		opts.link_info = &one;
+		opts.link_info_len = sizeof(one);
+	}
+	link = bpf_program__attach_iter(program, &opts);
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	err = fd < 0 ? fd : read_pieces(fd, size, fn, arg);
+	if (fd >= 0)
+		close(fd);
+	bpf_link__destroy(link);
+	return err;
+}
+
+int session_pidfd(int pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	return fd < 0 ? -errno : fd;
+}

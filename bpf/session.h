@@ -1,0 +1,36 @@
+/*
+ * session.h - one object of programs in the kernel, from open to close.
+ *
+ *     skeleton__open()     by the object's own loader, which then sets sizes and switches
+ *     session_load()       asks what is missing; leaves out programs whose tracepoint this kernel
+ *                          lacks (SEC("?...")); loads; all failures in words
+ *     session_attach()     from here on programs run
+ *     skeleton__destroy()  they are gone; so too when the process dies, however it dies, for links
+ *                          and programs live on its descriptors alone
+ */
+#ifndef PC_BPF_SESSION_H
+#define PC_BPF_SESSION_H
+
+#include <stddef.h>
+
+#include "able.h"
+
+struct bpf_object_skeleton;
+struct bpf_program;
+struct bpf_map;
+
+/* 0 or -errno with `why` filled. */
+int session_load(struct bpf_object_skeleton *skeleton, struct unable *why);
+int session_attach(struct bpf_object_skeleton *skeleton, struct unable *why);
+
+/*
+ * Runs an iter/task program over the process of `pidfd`, or over all tasks when it is -1, and reads
+ * what it writes: `fn` gets each piece of `size` bytes. 0 or -errno.
+ */
+typedef void session_fn(void *arg, const void *piece);
+int session_iterate(struct bpf_program *program, int pidfd, size_t size, session_fn *fn, void *arg);
+
+/* pidfd_open(2), which glibc of Debian 12 has, but no kernel headers' wrapper is relied on. */
+int session_pidfd(int pid);
+
+#endif

@@ -1,0 +1,262 @@
+#include "watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+static const char common[] =
+    "  -p, --pid PID      watch this process, its threads, and what it starts from now on\n"
+    "  -- COMMAND         start a command and watch it from its first instruction on; the exit\n"
+    "                     status is its own\n"
+    "  --interval TIME    again each TIME (2, 500ms); after -p PID also as a bare argument\n"
+    "  --count N          stop after N of them\n"
+    "  --json             one object; with an interval one a line, the total last\n"
+    "  --csv              the same as a header and rows\n";
+
+static const struct option own[] = {
+    {"pid", required_argument, NULL, 'p'},   {"interval", required_argument, NULL, 'i'},
+    {"count", required_argument, NULL, 'n'}, {"json", no_argument, NULL, 'j'},
+    {"csv", no_argument, NULL, 'c'},	     {"help", no_argument, NULL, 'h'},
+};
+
+#define OPTIONS_MAX 24
+
+static void all_options(struct option all[OPTIONS_MAX], const struct option *more)
+{
+	size_t n = PC_ARRAY_LEN(own);
+
+	memcpy(all, own, sizeof(own));
+	for (; more && more->name && n + 1 < OPTIONS_MAX; more++)
+		all[n++] = *more;
+	all[n] = (struct option){0};
+}
+
+static int parse_number(const char *s, uint64_t *number)
+{
+	if (parse_u64(s, number) != 0 || *number == 0)
+		return complain(STATUS_USAGE, "%s is not a number above 0", s);
+	return STATUS_OK;
+}
+
+static int take_own(struct watch *w, int which)
+{
+	switch (which) {
+	case 'p':
+		return parse_pid(optarg, &w->pid);
+	case 'i':
+		return parse_period(optarg, &w->interval);
+	case 'n':
+		return parse_number(optarg, &w->count);
+	case 'j':
+		w->format = WATCH_JSON;
+		break;
+	case 'c':
+		w->format = WATCH_CSV;
+		break;
+	}
+	return STATUS_OK;
+}
+
+/* What getopt left: an interval, or the command. */
+static int take_rest(struct watch *w, const struct watch_verb *verb, int argc, char **argv)
+{
+	const bool dashed = optind > 0 && strcmp(argv[optind - 1], "--") == 0;
+
+	if (optind < argc && dashed) {
+		if (w->pid)
+			return complain(STATUS_USAGE, "either -p PID or a command, not both");
+		w->command = &argv[optind];
+		return STATUS_OK;
+	}
+	if (optind + 1 == argc)
+		return parse_period(argv[optind], &w->interval);
+	if (optind < argc)
+		return complain(STATUS_USAGE, "%s: a command stands after --", argv[optind]);
+	if (!w->pid && verb->scope == WATCH_ONE)
+		return complain(STATUS_USAGE,
+				"%s wants -p PID or -- COMMAND; see predicomp %s --help",
+				verb->name, verb->name);
+	return STATUS_OK;
+}
+
+int watch_parse(struct watch *w, const struct watch_verb *verb, void *arg, int argc, char **argv,
+		bool *helped)
+{
+	struct option all[OPTIONS_MAX];
+	int err = STATUS_OK;
+	int which;
+
+	*w = (struct watch){.pidfd = -1, .hold = -1, .signals = -1};
+	all_options(all, verb->options);
+	optind = 0;
+	while (err == STATUS_OK && (which = getopt_long(argc, argv, "+p:h", all, NULL)) != -1) {
+		*helped = which == 'h';
+		if (*helped) {
+			show_help(verb->name, common);
+			fputs(verb->details, stdout);
+			return STATUS_OK;
+		}
+		if (which == '?')
+			return bad_usage(verb->name);
+		err = which > 'z' ? verb->take(arg, which, optarg) : take_own(w, which);
+	}
+	if (err == STATUS_OK)
+		err = take_rest(w, verb, argc, argv);
+	if (err == STATUS_OK && w->count && !w->interval)
+		err = complain(STATUS_USAGE, "--count counts intervals: give one with --interval");
+	return err;
+}
+
+/* --- start ---------------------------------------------------------------------------------- */
+
+_Noreturn static void become_command(char **command, int hold)
+{
+	char go;
+
+	/* An end of file instead of the word: the watcher could not attach, and has said so. */
+	if (read(hold, &go, 1) != 1)
+		_exit(STATUS_CANNOT_RUN);
+	execvp(command[0], command);
+	go = errno == ENOENT;
+	complain(STATUS_CANNOT_RUN, "%s: %s", command[0], strerror(errno));
+	_exit(go ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN);
+}
+
+static int start_command(struct watch *w)
+{
+	int pipe[2];
+
+	fflush(NULL);
+	if (pipe2(pipe, O_CLOEXEC) != 0)
+		return complain(STATUS_NO, "pipe: %s", strerror(errno));
+	w->pid = fork();
+	if (w->pid == 0) {
+		close(pipe[1]);
+		become_command(w->command, pipe[0]);
+	}
+	close(pipe[0]);
+	w->hold = pipe[1];
+	if (w->pid < 0)
+		return complain(STATUS_NO, "fork: %s", strerror(errno));
+	return STATUS_OK;
+}
+
+static int open_process(struct watch *w)
+{
+	w->pidfd = pidfd_open(w->pid, 0);
+	if (w->pidfd >= 0)
+		return STATUS_OK;
+	if (errno == ESRCH)
+		return complain(STATUS_NO_PROCESS, "there is no process %d", w->pid);
+	if (errno == EINVAL)
+		return complain(STATUS_NO_PROCESS, "%d is a thread; its process is wanted", w->pid);
+	return complain(STATUS_NO, "process %d: %s", w->pid, strerror(errno));
+}
+
+static int catch_signals(struct watch *w)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	w->signals = signalfd(-1, &set, SFD_CLOEXEC);
+	return w->signals >= 0 ? STATUS_OK : complain(STATUS_NO, "signalfd: %s", strerror(errno));
+}
+
+int watch_start(struct watch *w)
+{
+	int err = w->command ? start_command(w) : STATUS_OK;
+
+	if (err == STATUS_OK && w->pid)
+		err = open_process(w);
+	return err == STATUS_OK ? catch_signals(w) : err;
+}
+
+int watch_release(struct watch *w)
+{
+	w->began = now_monotonic();
+	w->next = w->began + w->interval;
+	if (w->hold < 0)
+		return STATUS_OK;
+	if (write(w->hold, "", 1) != 1)
+		return complain(STATUS_NO, "the command has died before it began");
+	close(w->hold);
+	w->hold = -1;
+	return STATUS_OK;
+}
+
+/* --- wait ----------------------------------------------------------------------------------- */
+
+static int milliseconds(pc_ns ns)
+{
+	return (int)PC_MIN((ns + PC_MS - 1) / PC_MS, 1000000ull);
+}
+
+enum watch_event watch_wait(struct watch *w, pc_ns at_most)
+{
+	struct pollfd fds[] = {
+	    {.fd = w->signals, .events = POLLIN},
+	    {.fd = w->pidfd, .events = POLLIN},
+	};
+	const pc_ns now = now_monotonic();
+	pc_ns left = at_most ? at_most : 1000 * PC_SEC;
+
+	if (w->interval)
+		left = PC_MIN(left, w->next > now ? w->next - now : 0);
+	if (poll(fds, PC_ARRAY_LEN(fds), milliseconds(left)) > 0)
+		return WATCH_END;
+	if (!w->interval || now_monotonic() < w->next)
+		return WATCH_TIME;
+	w->next += w->interval;
+	if (w->count && ++w->shown >= w->count)
+		return WATCH_END;
+	return WATCH_INTERVAL;
+}
+
+uint64_t watch_elapsed_ms(const struct watch *w)
+{
+	return (now_monotonic() - w->began) / PC_MS;
+}
+
+/* The command's status as a shell has it; STATUS_OK while it still runs. */
+static int command_status(const struct watch *w)
+{
+	int status;
+
+	if (waitpid(w->pid, &status, WNOHANG) != w->pid)
+		return STATUS_OK;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int watch_finish(struct watch *w, int status)
+{
+	if (w->hold >= 0) {
+		close(w->hold); /* it was never let go */
+		waitpid(w->pid, NULL, 0);
+	} else if (w->command && status == STATUS_OK) {
+		status = command_status(w);
+	}
+	if (w->pidfd >= 0)
+		close(w->pidfd);
+	if (w->signals >= 0)
+		close(w->signals);
+	return status;
+}
+
+void watch_say(const struct watch *w, struct json_object *object)
+{
+	json_say(object, w->interval ? JSON_SERIES : JSON_ALONE);
+	json_object_put(object);
+}
