@@ -15,10 +15,11 @@
 
 #include <sys/mman.h>
 
-#define RUN_GAP_MAX  16u /* holes up to this are registered along rather than splitting a mapping */
-#define BUSY_MAX     8u  /* pages refused as busy before the unit is left alone for a while */
-#define PIECES_MAX   64u
-#define SHARD        0u
+#define RUN_GAP_MAX 16u /* holes up to this are registered along rather than splitting a mapping   \
+			 */
+#define BUSY_MAX   8u	/* pages refused as busy before the unit is left alone for a while */
+#define PIECES_MAX 64u
+#define SHARD	   0u
 
 /* One attempt on one unit. */
 struct take {
@@ -75,8 +76,8 @@ static bool wanted(const struct take *t, unsigned page, page_word w, pc_ns now)
 }
 
 /*
- * Which runs are worth registering: wanted pages, small holes between them included, nothing that is
- * not managed. Returns the number of wanted pages.
+ * Which runs are worth registering: wanted pages, small holes between them included, nothing that
+ * is not managed. Returns the number of wanted pages.
  */
 static unsigned choose_runs(struct take *t, pc_ns now)
 {
@@ -339,6 +340,29 @@ static void take_inside(struct take *t, pc_ns now)
 		set_dontfork(t->unit);
 }
 
+/*
+ * The kernel will not move a page that a child shares, nor go back on that once the child has gone:
+ * only a write makes the page the program's own again. Nobody writes to cold memory, so the pager
+ * asks for one that changes no byte. Pages that a living child still maps are left alone, for they
+ * would be copied. Outside the gate: an absent page is a fault that a pager must answer.
+ */
+static unsigned own_again(const struct take *t)
+{
+	uint64_t own[UNIT_MAP_WORDS];
+	unsigned first = 0, end, pages = 0;
+
+	if (!t->busy ||
+	    pagemap_unshared(&world.pagemap, t->unit->base, t->unit->base + PC_UNIT, own) <= 0)
+		return 0;
+	for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
+		own[i] &= t->present[i] & t->managed[i] & ~t->kept[i];
+	for (; map_next_run(own, &first, &end); first = end)
+		if (!sys_madvise(addr_of(t, first), (end - first) * PC_PAGE, MADV_POPULATE_WRITE))
+			pages += end - first;
+	ADD(SHARD, take_owned_again, pages);
+	return pages;
+}
+
 static void finish(struct take *t, pc_ns now, pc_ns wait)
 {
 	if (!t->taken) {
@@ -355,6 +379,17 @@ static void finish(struct take *t, pc_ns now, pc_ns wait)
 	ADD(SHARD, pages_cold_marked, t->taken);
 }
 
+static void attempt(struct take *t, pc_ns now)
+{
+	t->pieces = 0;
+	t->busy = 0;
+	t->stop = false;
+	gate_enter(&world.gate, GATE_WORK);
+	if (may_take_now(t))
+		take_inside(t, now);
+	gate_leave(&world.gate, GATE_WORK);
+}
+
 unsigned take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_ns wait)
 {
 	struct take t = {.managed = managed};
@@ -362,7 +397,8 @@ unsigned take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_ns wait)
 	t.unit = range_find(base);
 	if (!t.unit || t.unit->staged || stats_get(PC_V_ranges_registered) >= world.max_runs)
 		return 0;
-	/* What must stay is asked again inside the gate; here it keeps runs from being cut for it. */
+	/* What must stay is asked again inside the gate; here it keeps runs from being cut for it.
+	 */
 	keep_excluded(&t);
 	if (look(&t) <= 0 || !choose_runs(&t, now)) {
 		heat_empty(&t.unit->heat, now, world.cold_age);
@@ -371,10 +407,9 @@ unsigned take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_ns wait)
 	t.chunk = staging_open();
 	if (!t.chunk)
 		return 0;
-	gate_enter(&world.gate, GATE_WORK);
-	if (may_take_now(&t))
-		take_inside(&t, now);
-	gate_leave(&world.gate, GATE_WORK);
+	attempt(&t, now);
+	if (own_again(&t))
+		attempt(&t, now);
 	finish(&t, now, wait);
 	return t.taken;
 }
@@ -400,9 +435,9 @@ static pc_addr end_of_run(const struct unit *u, unsigned end)
 }
 
 /*
- * The kernel unregisters whatever lies there, events pending or not. That may be memory with pages of
- * ours, remapped to where another mapping has just gone: then it is registered again at once. False
- * in that case; refused without an event, nothing of the kind is mapped there any more.
+ * The kernel unregisters whatever lies there, events pending or not. That may be memory with pages
+ * of ours, remapped to where another mapping has just gone: then it is registered again at once.
+ * False in that case; refused without an event, nothing of the kind is mapped there any more.
  */
 static bool release_run(struct unit *u, unsigned first, unsigned end, bool forkless)
 {

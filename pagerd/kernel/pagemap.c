@@ -17,6 +17,11 @@ int pagemap_open(struct pagemap *pm)
 	return fd < 0 ? (int)fd : 0;
 }
 
+#define ENTRY_PRESENT  (1ull << 63)
+#define ENTRY_FILE     (1ull << 61)
+#define ENTRY_UNSHARED (1ull << 56)
+#define ENTRIES_BATCH  128u
+
 typedef void region_fn(pc_addr start, pc_addr end, void *arg);
 
 /*
@@ -94,4 +99,31 @@ int64_t pagemap_count(const struct pagemap *pm, pc_addr start, pc_addr end)
 	int err = scan(pm, start, end, count, &pages);
 
 	return err ? err : pages;
+}
+
+static bool is_unshared(uint64_t entry)
+{
+	return entry & ENTRY_PRESENT && entry & ENTRY_UNSHARED && !(entry & ENTRY_FILE);
+}
+
+int pagemap_unshared(const struct pagemap *pm, pc_addr start, pc_addr end,
+		     uint64_t unshared[PC_UNIT_PAGES / 64])
+{
+	struct presence p = {.start = start, .bits = unshared};
+	uint64_t entry[ENTRIES_BATCH];
+
+	PC_ASSERT(start <= end && end - start <= PC_UNIT);
+	memset(unshared, 0, PC_UNIT_PAGES / 8);
+	for (pc_addr at = start; at < end; at += ENTRIES_BATCH * PC_PAGE) {
+		size_t n = PC_MIN((end - at) >> PC_PAGE_SHIFT, ENTRIES_BATCH);
+		long got = sys_pread(pm->fd, entry, n * sizeof(*entry),
+				     (at >> PC_PAGE_SHIFT) * sizeof(*entry));
+
+		if (got < 0)
+			return (int)got;
+		for (size_t i = 0; i < (size_t)got / sizeof(*entry); i++)
+			if (is_unshared(entry[i]))
+				mark(at + i * PC_PAGE, at + (i + 1) * PC_PAGE, &p);
+	}
+	return p.count;
 }

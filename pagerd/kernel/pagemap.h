@@ -1,6 +1,6 @@
 /*
- * pagemap.h - which pages are there, by PAGEMAP_SCAN. Asks the page tables, touches nothing.
- * THREADS the work thread.
+ * pagemap.h - which pages are there, by PAGEMAP_SCAN, and whose. Asks the page tables, touches
+ * nothing. THREADS the work thread.
  */
 #ifndef PC_KERNEL_PAGEMAP_H
 #define PC_KERNEL_PAGEMAP_H
@@ -21,6 +21,13 @@ int pagemap_open(struct pagemap *pm); /* 0 or -errno */
  */
 int pagemap_present(const struct pagemap *pm, pc_addr start, pc_addr end,
 		    uint64_t present[PC_UNIT_PAGES / 64]);
+
+/*
+ * The same for pages that no other process maps. What was shared with a child that has gone is such
+ * a page, though the kernel goes on treating it as shared until it is written to.
+ */
+int pagemap_unshared(const struct pagemap *pm, pc_addr start, pc_addr end,
+		     uint64_t unshared[PC_UNIT_PAGES / 64]);
 
 /* Number of present pages in [start, end), any length, or -errno. */
 int64_t pagemap_count(const struct pagemap *pm, pc_addr start, pc_addr end);

@@ -876,12 +876,33 @@ static long empty_staging(unsigned first, unsigned end)
 	return 0;
 }
 
+static long populate(unsigned first, unsigned end)
+{
+	for (unsigned i = first; i < end; i++)
+		if (!model.page[i].mapped || !model_touch(i, true))
+			return -EFAULT;
+	return 0;
+}
+
+/* Of /proc/PID/pagemap: every present page is mapped by nobody else. */
+static long read_pagemap(uint64_t *entry, size_t n, uint64_t off)
+{
+	const uint64_t there = 1ull << 63 | 1ull << 56;
+	unsigned first = page_of(off / sizeof(*entry) * PC_PAGE);
+
+	for (size_t i = 0; i < n / sizeof(*entry); i++)
+		entry[i] = model.page[first + i].present ? there : 0;
+	return (long)n;
+}
+
 static long do_madvise(pc_addr start, size_t len, int advice)
 {
 	pc_addr end = start + len;
 
 	if (advice == MADV_DONTNEED && in_staging(start, end))
 		return empty_staging(slot_of(start), slot_of(end));
+	if (advice == MADV_POPULATE_WRITE && in_space(start, end))
+		return populate(page_of(start), page_of(end));
 	if ((advice != MADV_DONTFORK && advice != MADV_DOFORK) || !in_space(start, end))
 		actor_fail("madvise %d of %#lx", advice, (long)start);
 	hold_layout();
@@ -986,6 +1007,8 @@ static long serve_call(long nr, long a, long b, long c, long d)
 		if ((int)a == MODEL_SMAPS)
 			return read_text(model.smaps.text, &model.smaps.len, true, (void *)b,
 					 (size_t)c, (uint64_t)d);
+		if ((int)a == MODEL_MAP)
+			return read_pagemap((uint64_t *)b, (size_t)c, (uint64_t)d);
 		break;
 	case __NR_getpid:
 		return 1000;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -225,6 +226,32 @@ static void errors_are_told(void **state)
 	munmap(unit, PC_UNIT);
 }
 
+static void pages_of_a_living_child_are_shared(void **state)
+{
+	char *unit = unit_map();
+	int status, go[2];
+	char c = 0;
+	pid_t pid;
+
+	(void)state;
+	memset(unit + PC_PAGE, 1, 3 * PC_PAGE);
+	assert_int_equal(pipe(go), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit((int)read(go[0], &c, 1) - 1);
+	unit[2 * PC_PAGE] = 2;
+	assert_int_equal(pagemap_unshared(&pm, (pc_addr)unit, (pc_addr)unit + PC_UNIT, present), 1);
+	assert_true(is_set(2));
+	assert_int_equal(write(go[1], &c, 1), 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(pagemap_unshared(&pm, (pc_addr)unit, (pc_addr)unit + PC_UNIT, present), 3);
+	assert_true(is_set(1) && is_set(2) && is_set(3));
+	close(go[0]);
+	close(go[1]);
+	munmap(unit, PC_UNIT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +263,7 @@ int main(void)
 	    cmocka_unit_test(huge_pages_count),
 	    cmocka_unit_test(only_private_anonymous_pages_count),
 	    cmocka_unit_test(long_ranges_are_counted),
+	    cmocka_unit_test(pages_of_a_living_child_are_shared),
 	    cmocka_unit_test(errors_are_told),
 	};
 	char here = 1;

@@ -928,6 +928,7 @@ static const enum pc_value_id met[] = {
     PC_V_pages_restored,
     PC_V_pages_dropped,
     PC_V_take_busy,
+    PC_V_take_owned_again,
     PC_V_take_again,
     PC_V_take_invalid,
     PC_V_take_lost_race,
