@@ -46,9 +46,15 @@ struct world world;
 /* What a thread of the program asks of the work thread. One at a time, under host.lock. */
 enum request { REQUEST_NONE, REQUEST_RETURN, REQUEST_WILLNEED, REQUEST_COLD, REQUEST_PHASE };
 
+/* What a thread had blocked before it came here. */
+struct mask {
+	uint64_t signals;
+	bool blocked; /* the kernel let us block the others */
+};
+
 static struct {
 	struct lock lock; /* all of this, and every host call */
-	uint64_t saved_mask; /* of the thread that holds it */
+	struct mask mask; /* of the thread that holds it */
 	int pid;             /* whose pager this is: a vfork child shares our memory, not our pager */
 	bool started;
 	bool quit;
@@ -69,7 +75,8 @@ static struct {
 	struct crew_member work_member;
 	struct crew_member pager_member[PAGERS_MAX];
 	struct fault_thread pager[PAGERS_MAX];
-	unsigned pagers;
+	unsigned pagers; /* that run */
+	unsigned ready;	 /* that have what they need */
 	pc_ns deserted_at; /* when that was last asked */
 	pc_ns pager_cpu_gone; /* CPU time of pagers that have ended */
 	struct anchor anchor;
@@ -172,6 +179,8 @@ static unsigned list_cpus(unsigned *cpu, unsigned max)
 	for (unsigned i = 0; i < CPU_WORDS * 64 && n < max; i++)
 		if (mask[i / 64] >> (i % 64) & 1)
 			cpu[n++] = i;
+	if (!n)
+		cpu[n++] = 0;
 	return n;
 }
 
@@ -221,18 +230,17 @@ static int start_pagers(void)
 	int err = 0;
 
 	gate_reset(&world.gate, GATE_PAGER0 + count);
-	for (unsigned i = 0; i < count && !err; i++)
-		err = ready_pager(i, cpu[i % cpus]);
-	if (err)
-		return err;
-	fault_set(crew.pager, count);
-	for (crew.pagers = 0; crew.pagers < count && !err; crew.pagers += !err) {
+	for (; crew.ready < count && !err; crew.ready += !err)
+		err = ready_pager(crew.ready, cpu[crew.ready % cpus]);
+	fault_set(crew.pager, crew.ready);
+	/* All or none: the faults of a CPU are left to the pager that belongs there. */
+	for (; crew.pagers < count && !err; crew.pagers += !err) {
 		err = crew_start(&crew.pager_member[crew.pagers], "pager", pager_main,
 				 &crew.pager[crew.pagers]);
 		if (!err)
 			discover_own_thread(crew.pager_member[crew.pagers].tid);
 	}
-	return crew.pagers ? 0 : err;
+	return err;
 }
 
 static void stop_pagers(void)
@@ -241,11 +249,11 @@ static void stop_pagers(void)
 		crew.pager_cpu_gone += sys_cpu_of(crew.pager_member[i].tid);
 	for (unsigned i = 0; i < crew.pagers; i++)
 		fault_stop(&crew.pager[i]);
-	for (unsigned i = 0; i < crew.pagers; i++) {
+	for (unsigned i = 0; i < crew.pagers; i++)
 		crew_join(&crew.pager_member[i]);
+	for (unsigned i = 0; i < crew.ready; i++)
 		sys_close(crew.pager[i].nudge);
-	}
-	crew.pagers = 0;
+	crew.pagers = crew.ready = 0;
 }
 
 /* The anchor goes first: with it gone, closing releases the userfaultfd and whoever waits on it. */
@@ -263,6 +271,7 @@ static int open_world(void)
 {
 	int err = tables_start(pressure_limit());
 
+	world.maps = world.smaps = world.pagemap.fd = -1;
 	if (!err)
 		err = discover_start();
 	if (!err)
@@ -411,7 +420,7 @@ static void serve_host(void)
 		break;
 	}
 	store_release(&crew.request, REQUEST_NONE); /* pairs with ask() */
-	sys_futex_wake(&crew.request, 1);
+	wake_sleepers(&crew.request, 1);
 }
 
 /* Sleeps until the host or a tool asks for something, or the time has come. */
@@ -521,35 +530,40 @@ static int work_main(void *arg)
 
 /* ---- host calls ----------------------------------------------------------------------------- */
 
-static uint64_t block_signals(void)
+static struct mask block_signals(void)
 {
-	uint64_t all = ~0ull, old = 0;
+	struct mask old = {0};
+	uint64_t all = ~0ull;
 
-	SYS4(__NR_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(all));
+	old.blocked =
+		!SYS4(__NR_rt_sigprocmask, SIG_SETMASK, &all, &old.signals, sizeof(old.signals));
 	return old;
 }
 
-static void unblock_signals(uint64_t old)
+static void unblock_signals(struct mask old)
 {
-	SYS4(__NR_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof(old));
+	if (!old.blocked)
+		return;
+	if (SYS4(__NR_rt_sigprocmask, SIG_SETMASK, &old.signals, 0, sizeof(old.signals)))
+		pc_fatal("a thread's signals cannot be unblocked", old.signals, 0);
 }
 
 /* False for a process that shares or copies our memory without being who started the pager. */
 static bool enter_host(void)
 {
-	uint64_t old;
+	struct mask old;
 
 	if (!host.started || sys_getpid() != host.pid)
 		return false;
 	old = block_signals();
 	lock_take(&host.lock);
-	host.saved_mask = old;
+	host.mask = old;
 	return true;
 }
 
 static void leave_host(void)
 {
-	uint64_t old = host.saved_mask;
+	struct mask old = host.mask;
 
 	lock_release(&host.lock);
 	unblock_signals(old);
@@ -558,7 +572,7 @@ static void leave_host(void)
 static void poke(void)
 {
 	add_acq_rel(&crew.wake, 1); /* pairs with sleep_until_asked */
-	sys_futex_wake(&crew.wake, 1);
+	wake_sleepers(&crew.wake, 1);
 }
 
 static bool work_alive(void)
@@ -604,7 +618,7 @@ static void copy_program(const char *program)
 
 int pager_start(const char *program)
 {
-	uint64_t old = block_signals();
+	struct mask old = block_signals();
 	int err;
 
 	copy_program(program);
@@ -716,7 +730,7 @@ static void reset_in_child(void)
 /* A child whose fork was not prepared (a raw one's own child) is left alone for good. */
 void pager_fork_child(void)
 {
-	uint64_t old = host.saved_mask;
+	struct mask old = host.mask;
 
 	if (!host.forking)
 		return;
@@ -788,7 +802,7 @@ void pager_thread_unborn(void)
 
 void pager_thread_born(int tid, pc_addr thread_pointer, pc_addr stack)
 {
-	uint64_t old = block_signals();
+	struct mask old = block_signals();
 
 	thread_add(tid, thread_pointer, stack);
 	thread_creating(-1);

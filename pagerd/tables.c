@@ -50,9 +50,9 @@ static int reserve_all(uint64_t memory)
 }
 
 /* Demand-zero again. Never registered, so this raises no event. */
-static void empty(const struct region *r)
+static int empty(const struct region *r)
 {
-	sys_madvise((pc_addr)r->at, r->bytes, MADV_DONTNEED);
+	return (int)sys_madvise((pc_addr)r->at, r->bytes, MADV_DONTNEED);
 }
 
 static void give_back(void *start, size_t bytes)
@@ -64,12 +64,16 @@ int tables_start(uint64_t memory)
 {
 	int err = tables.store.at ? 0 : reserve_all(memory);
 
+	if (!err)
+		err = empty(&tables.units);
+	if (!err)
+		err = empty(&tables.chunks);
+	if (!err)
+		err = empty(&tables.slabs);
+	if (!err)
+		err = empty(&tables.store);
 	if (err)
 		return err;
-	empty(&tables.units);
-	empty(&tables.chunks);
-	empty(&tables.slabs);
-	empty(&tables.store);
 	range_start(tables.units.at, tables.max_units);
 	staging_start(tables.slots.at, tables.chunks.at, tables.max_chunks);
 	store_start(tables.store.at, tables.store_max, tables.slabs.at, give_back);

@@ -10,6 +10,14 @@
 /* Holders keep these for about a microsecond; past that they have been preempted: sleep. */
 #define SPINS 100
 
+void wake_sleepers(uint32_t *word, int most)
+{
+	long n = sys_futex_wake(word, most);
+
+	if (n < 0)
+		pc_fatal("a sleeping thread cannot be woken", (uint64_t)word, (uint64_t)-n);
+}
+
 void lock_take(struct lock *l)
 {
 	uint32_t seen = 0;
@@ -34,7 +42,7 @@ bool lock_try(struct lock *l)
 void lock_release(struct lock *l)
 {
 	if (swap_seq(&l->word, 0) == 2) /* pairs with lock_take */
-		sys_futex_wake(&l->word, 1);
+		wake_sleepers(&l->word, 1);
 }
 
 void lock_reset(struct lock *l)
@@ -61,7 +69,7 @@ static void step_out(struct rwgate *g, unsigned slot)
 {
 	swap_seq(&g->slot[slot].inside, 0); /* pairs with wait_for_readers */
 	if (load_relaxed(&g->waiting) && swap_seq(&g->waiting, 0))
-		sys_futex_wake(&g->waiting, 1);
+		wake_sleepers(&g->waiting, 1);
 }
 
 void gate_enter(struct rwgate *g, unsigned slot)
@@ -118,7 +126,7 @@ void gate_close(struct rwgate *g)
 void gate_open(struct rwgate *g)
 {
 	if (swap_seq(&g->closed, 0) == 2)
-		sys_futex_wake(&g->closed, INT_MAX);
+		wake_sleepers(&g->closed, INT_MAX);
 	lock_release(&g->writers);
 }
 

@@ -29,6 +29,12 @@ bool lock_try(struct lock *l);
 void lock_release(struct lock *l);
 void lock_reset(struct lock *l);
 
+/*
+ * Wakes up to `most` that sleep on the word. Where the kernel will not, they would sleep for ever:
+ * ends the process.
+ */
+void wake_sleepers(uint32_t *word, int most);
+
 #define GATE_SLOTS 66u /* 64 pagers, the work thread, one for commands */
 
 struct gate_slot {

@@ -15,8 +15,9 @@
 #define SAMPLE_PAUSE  (20 * PC_MS)
 #define SAMPLES_KEPT  32u /* older ones fade by halves */
 #define WAIT_SHARE    8u  /* a CPU with one sample in so many keeps a waiting pager */
+#define FRUITLESS_MAX 1000000u
 #define PENDING_WAIT  (20 * 1000ull)
-#define PENDING_TRIES 1500000u /* 30 s of retries, however long the process was stopped between */
+#define PENDING_TRIES 400000u /* 30 s, for a rest takes 75 us: however long the process was stopped */
 
 static struct {
 	struct fault_thread *thread;
@@ -38,17 +39,17 @@ void fault_set(struct fault_thread *threads, unsigned count)
 
 /* ---- which pagers wait ---------------------------------------------------------------------- */
 
-static void nudge(struct fault_thread *t)
+static long nudge(struct fault_thread *t)
 {
 	uint64_t one = 1;
 
-	sys_write(t->nudge, &one, sizeof(one));
+	return sys_write(t->nudge, &one, sizeof(one));
 }
 
 static void unpark(struct fault_thread *t)
 {
 	if (swap_seq(&t->parked, 0))
-		sys_futex_wake(&t->parked, 1);
+		wake_sleepers(&t->parked, 1);
 }
 
 static void park(struct fault_thread *t)
@@ -196,6 +197,8 @@ static int read_one(struct fault_thread *t, struct uffd_event *e)
 	if (n == 1)
 		apply(t->restorer.shard, e);
 	gate_open(&world.gate);
+	if (n == 1)
+		store_relaxed(&t->messages, t->messages + 1);
 	if (n < 0)
 		pc_fatal("the userfaultfd cannot be read", (uint64_t)-n, 0);
 	return n;
@@ -275,6 +278,29 @@ static void read_all(struct fault_thread *t)
 	}
 }
 
+static uint64_t messages_of_all(void)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < pagers.count; i++)
+		sum += load_relaxed(&pagers.thread[i].messages);
+	return sum;
+}
+
+/*
+ * That there was something and another pager has read it is usual. That there always is and nobody
+ * ever reads it means that nobody is answered.
+ */
+static void note_reading(struct fault_thread *t, bool readable)
+{
+	uint64_t sum = messages_of_all();
+
+	t->fruitless = readable && sum == t->messages_seen ? t->fruitless + 1 : 0;
+	t->messages_seen = sum;
+	if (t->fruitless == FRUITLESS_MAX)
+		pc_fatal("the userfaultfd has messages and gives none", sum, 0);
+}
+
 /* ---- the thread ----------------------------------------------------------------------------- */
 
 static void sleep_parked(struct fault_thread *t)
@@ -285,7 +311,8 @@ static void sleep_parked(struct fault_thread *t)
 	}
 }
 
-static void wait_for_work(struct fault_thread *t)
+/* True if the userfaultfd has something. */
+static bool wait_for_work(struct fault_thread *t)
 {
 	struct pollfd fds[] = {
 		{.fd = world.uffd.fd, .events = POLLIN},
@@ -297,18 +324,21 @@ static void wait_for_work(struct fault_thread *t)
 	sys_poll(fds, 2, t->pending_count || forget_unsettled() ? &soon : NULL);
 	if (fds[1].revents)
 		sys_read(t->nudge, &drained, sizeof(drained));
+	return fds[0].revents;
 }
 
 int fault_loop(void *thread)
 {
 	struct fault_thread *t = thread;
+	bool readable;
 
 	while (!load_acquire(&t->stop)) { /* pairs with fault_stop */
 		if (!t->pending_count)
 			sleep_parked(t);
-		wait_for_work(t);
+		readable = wait_for_work(t);
 		help_others(t);
 		read_all(t);
+		note_reading(t, readable);
 		retry_pending(t);
 	}
 	return 0;
@@ -316,7 +346,11 @@ int fault_loop(void *thread)
 
 void fault_stop(struct fault_thread *t)
 {
+	long n;
+
 	store_release(&t->stop, 1); /* pairs with fault_loop */
 	unpark(t);
-	nudge(t);
+	n = nudge(t);
+	if (n < 0)
+		pc_fatal("a pager cannot be told to stop", t->index, (uint64_t)-n);
 }

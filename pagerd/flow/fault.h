@@ -40,6 +40,9 @@ struct fault_thread {
 	uint64_t rest; /* unit number << 16 | next page; 0 nothing; see claim() */
 	uint32_t since_sample;
 	pc_ns last_fault;
+	uint64_t messages; /* read, ever; others look at it */
+	uint64_t messages_seen; /* of all pagers, when it last read nothing */
+	unsigned fruitless;	/* times in a row that there was something to read and nobody read it */
 	unsigned pending_count;
 	struct pending_fault pending[PENDING_MAX];
 };

@@ -65,14 +65,6 @@ static void drop(unsigned shard, struct unit *u, unsigned page, page_word then)
 	unit_count(u, w, then);
 }
 
-/* True if a mapping lies at `page` now. */
-static bool mapped(pc_addr page)
-{
-	struct vma v;
-
-	return !vma_query(world.maps, page, &v) && v.start <= page;
-}
-
 /*
  * Threads change the layout one after the other but report it each in their own time. A report of an
  * unmap may so be older than the remap that brought packed pages to the same place, and nothing in
@@ -99,7 +91,8 @@ static void check_order(const struct unit *u, unsigned page)
 {
 	pc_addr at = u->base + (pc_addr)page * PC_PAGE;
 
-	if (u->remapped == remaps.number && page_away(u->word[page]) && mapped(at))
+	if (u->remapped == remaps.number && page_away(u->word[page]) &&
+	    vma_covers(world.maps, at))
 		pc_fatal("an unmap and a remap of packed memory crossed; which came first is unknown",
 			 at, u->word[page]);
 }
@@ -166,16 +159,24 @@ static void move_page(unsigned shard, pc_addr from, pc_addr to)
 		b->remapped = remaps.number;
 		store_relaxed(&remaps.open, true);
 	}
-	b->dontfork |= a->dontfork;
 }
 
+/* With it goes MADV_DONTFORK, and whose it is. */
 static void move_registration(pc_addr from, pc_addr to)
 {
 	struct unit *a = range_find(from);
-	struct unit *b = a && unit_registered(a, page_in_unit(from)) ? range_ensure(to) : NULL;
+	unsigned i = page_in_unit(from), k = page_in_unit(to);
+	struct unit *b = a && unit_registered(a, i) ? range_ensure(to) : NULL;
+	uint64_t one = 1ull << (k % 64);
 
-	if (b)
-		unit_set_registered(b, page_in_unit(to), page_in_unit(to) + 1, true);
+	if (!b)
+		return;
+	unit_set_registered(b, k, k + 1, true);
+	b->dontfork |= a->dontfork;
+	if (a->forkless[i / 64] >> (i % 64) & 1)
+		b->forkless[k / 64] |= one;
+	else
+		b->forkless[k / 64] &= ~one;
 }
 
 /*

@@ -14,6 +14,7 @@
 
 #define AROUND_FIRST  4u
 #define STREAM_START  16u /* a stream enters a unit within so many pages of its beginning */
+#define SENT_BACK_MAX 100000u
 #define NOMEM_TRIES   2000u
 #define NOMEM_WAIT    (5 * PC_MS)
 #define AROUND_PATIENCE 4u /* faults before the window doubles */
@@ -52,6 +53,28 @@ static enum uffd_result copy_in(pc_addr to, const void *from, uint64_t len, uint
 	if (res == UFFD_INVALID || res == UFFD_FAILED || res == UFFD_BUSY)
 		pc_fatal("a page cannot be restored", to, (uint64_t)-error);
 	return res;
+}
+
+/*
+ * The kernel says that the page is there. What we hold of it is only given up when it is seen: if
+ * not, it has gone again with an event, or the kernel said what is not so.
+ */
+static bool is_there(pc_addr at)
+{
+	return pagemap_occupied(&world.pagemap, at);
+}
+
+/*
+ * Whoever waits there looks again, and finds that it has memory, or none. But one that comes back
+ * for the same page for ever is kept by a kernel that says no to both of us.
+ */
+static void look_again(struct restorer *r, pc_addr at)
+{
+	r->sent_back = r->sent_from == at ? r->sent_back + 1 : 0;
+	r->sent_from = at;
+	if (r->sent_back == SENT_BACK_MAX)
+		pc_fatal("a fault cannot be answered", at, r->sent_back);
+	uffd_wake(&world.uffd, at, at + PC_PAGE);
 }
 
 /* ---- what a packed word means ------------------------------------------------------------- */
@@ -161,7 +184,7 @@ static enum restore_result batch_copy(struct restorer *r, struct batch *b, unsig
 		if (from == to || res == UFFD_DONE)
 			continue;
 		at = page_addr(b->unit, from);
-		if (res == UFFD_EXISTS) {
+		if (res == UFFD_EXISTS && is_there(at)) {
 			uffd_wake(&world.uffd, at, at + PC_PAGE);
 			settle(r, b->unit, from, b->was[from - b->first]);
 			from++;
@@ -372,7 +395,8 @@ static enum restore_result restore_one_staged(struct restorer *r, struct unit *u
 	uint64_t done;
 
 	copied = copy_in(page_addr(u, page), bytes, PC_PAGE, &done);
-	if (copied == UFFD_AGAIN || copied == UFFD_GONE) {
+	if (copied == UFFD_AGAIN || copied == UFFD_GONE ||
+	    (copied == UFFD_EXISTS && !is_there(page_addr(u, page)))) {
 		batch_undo(&b, page);
 		return RESTORE_AGAIN;
 	}
@@ -407,10 +431,10 @@ static enum restore_result restore_hole(struct restorer *r, struct unit *u, unsi
 		COUNT(r->shard, zero_fills);
 		return RESTORE_DONE;
 	}
-	if (res != UFFD_EXISTS && res != UFFD_GONE)
+	if (res != UFFD_GONE && (res != UFFD_EXISTS || !is_there(at)))
 		return RESTORE_AGAIN;
 	COUNT(r->shard, restore_raced);
-	uffd_wake(&world.uffd, at, at + PC_PAGE);
+	look_again(r, at);
 	return RESTORE_DONE;
 }
 
@@ -472,7 +496,7 @@ void restore_rest(struct restorer *r, pc_addr base, unsigned first)
 
 /* ---- a whole range, for drains ------------------------------------------------------------- */
 
-#define STUCK_TRIES 200000u
+#define STUCK_TRIES 100000u
 #define STUCK_WAIT  (50 * 1000ull)
 
 static enum restore_result restore_unit(struct restorer *r, pc_addr start, pc_addr end)

@@ -28,6 +28,8 @@ struct restorer {
 	unsigned slot;  /* in the layout gate */
 	unsigned shard; /* of the counters */
 	uint8_t *page;  /* AROUND_MAX pages */
+	pc_addr sent_from; /* the last page where a waiting thread was told to look again */
+	unsigned sent_back; /* how often in a row */
 	pc_addr rest;   /* unit of the last fault if it should come back whole, else 0 */
 };
 

@@ -128,6 +128,27 @@ static void note_forkless(struct take *t, unsigned first, unsigned end)
 	}
 }
 
+/*
+ * A child of a fork that we did not see must crash on these pages, not read zeros (hazard F5), so
+ * this comes before the first of them leaves. With nothing pending afterwards, what was there was
+ * what we registered: the flag goes when it goes. Else it may lie on a mapping that the table does
+ * not know, and is taken back.
+ */
+static bool keep_from_children(struct take *t, unsigned first, unsigned end)
+{
+	const uint64_t len = (end - first) * PC_PAGE;
+
+	if (bit(t->unit->forkless, first))
+		return true;
+	t->unit->dontfork = 1;
+	if (sys_madvise(addr_of(t, first), len, MADV_DONTFORK))
+		return false;
+	if (!uffd_pending(&world.uffd))
+		return true;
+	sys_madvise(addr_of(t, first), len, MADV_DOFORK);
+	return false;
+}
+
 static bool register_piece(struct take *t, unsigned first, unsigned end)
 {
 	bool fresh = !unit_registered(t->unit, first);
@@ -138,6 +159,10 @@ static bool register_piece(struct take *t, unsigned first, unsigned end)
 	}
 	unit_set_registered(t->unit, first, end, true);
 	note_forkless(t, first, end);
+	if (!keep_from_children(t, first, end)) {
+		COUNT(SHARD, register_failed);
+		return false;
+	}
 	t->piece[t->pieces++] = (struct piece){first, end};
 	if (fresh)
 		COUNT(SHARD, ranges_added);
@@ -300,24 +325,6 @@ static bool may_take_now(struct take *t)
 	return true;
 }
 
-/*
- * A child of a fork that we did not see must crash on these pages, not read zeros (hazard F5). Set
- * after the first move has succeeded, so that no late event can leave it behind on a mapping that
- * the table does not know.
- */
-static void set_dontfork(struct unit *u)
-{
-	uint64_t ours[UNIT_MAP_WORDS];
-	unsigned first = 0, end;
-
-	for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
-		ours[i] = u->registered[i] & ~u->forkless[i];
-	for (; map_next_run(ours, &first, &end); first = end)
-		sys_madvise(u->base + (pc_addr)first * PC_PAGE, (end - first) * PC_PAGE,
-			    MADV_DONTFORK);
-	u->dontfork = 1;
-}
-
 static void take_inside(struct take *t, pc_ns now)
 {
 	pc_addr chunk = staging_chunk_addr(t->chunk);
@@ -336,8 +343,6 @@ static void take_inside(struct take *t, pc_ns now)
 			take_pages(t, t->piece[i].first, t->piece[i].end, now);
 	if (uffd_unregister(&world.uffd, chunk, chunk + PC_UNIT))
 		pc_fatal("staging cannot be unregistered", chunk, 0);
-	if (t->taken)
-		set_dontfork(t->unit);
 }
 
 /*
@@ -435,6 +440,20 @@ static pc_addr end_of_run(const struct unit *u, unsigned end)
 }
 
 /*
+ * Left as it is, the program's children would miss it, and mremap() meet two mappings. What had gone
+ * from the run before it was registered is no failure.
+ */
+static bool give_to_children(pc_addr start, pc_addr stop)
+{
+	if (!sys_madvise(start, stop - start, MADV_DOFORK))
+		return true;
+	for (; start < stop; start += PC_PAGE)
+		if (sys_madvise(start, PC_PAGE, MADV_DOFORK) && vma_covers(world.maps, start))
+			return false;
+	return true;
+}
+
+/*
  * The kernel unregisters whatever lies there, events pending or not. That may be memory with pages
  * of ours, remapped to where another mapping has just gone: then it is registered again at once.
  * False in that case; refused without an event, nothing of the kind is mapped there any more.
@@ -447,8 +466,8 @@ static bool release_run(struct unit *u, unsigned first, unsigned end, bool forkl
 
 	if (uffd_pending(&world.uffd))
 		return false;
-	if (ours)
-		sys_madvise(start, stop - start, MADV_DOFORK);
+	if (ours && !give_to_children(start, stop))
+		return false;
 	if (uffd_unregister(&world.uffd, start, stop))
 		COUNT(SHARD, register_failed);
 	if (uffd_pending(&world.uffd)) {

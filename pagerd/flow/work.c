@@ -25,6 +25,7 @@
 #define WALK_MAX        (2 * PC_SEC)
 #define WALK_FORCED     (10 * PC_MS)
 #define DRAIN_WAIT      (100 * 1000ull)
+#define DRAIN_TRIES     100000u
 
 void work_start(struct work *w, pc_ns now)
 {
@@ -323,10 +324,12 @@ static void return_unit(struct work *w, struct unit *u)
 {
 	uint32_t never = 0;
 
-	for (;;) {
+	for (unsigned tries = 0;; tries++) {
 		restore_range(&w->restorer, u->base, u->base + PC_UNIT);
 		if (!unit_any_registered(u) || release_unit(u))
 			return;
+		if (tries == DRAIN_TRIES)
+			pc_fatal("memory cannot be made the program's own again", u->base, 0);
 		sys_futex_wait(&never, 0, DRAIN_WAIT);
 	}
 }

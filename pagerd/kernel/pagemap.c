@@ -86,6 +86,22 @@ int pagemap_present(const struct pagemap *pm, pc_addr start, pc_addr end,
 	return err ? err : p.count;
 }
 
+bool pagemap_occupied(const struct pagemap *pm, pc_addr page)
+{
+	struct page_region region;
+	struct pm_scan_arg a = {
+		.size = sizeof(a),
+		.start = page,
+		.end = page + PC_PAGE,
+		.vec = (uint64_t)&region,
+		.vec_len = 1,
+		.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
+		.return_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
+	};
+
+	return sys_ioctl(pm->fd, PAGEMAP_SCAN, &a) == 1;
+}
+
 static void count(pc_addr start, pc_addr end, void *arg)
 {
 	int64_t *pages = arg;

@@ -29,6 +29,9 @@ int pagemap_present(const struct pagemap *pm, pc_addr start, pc_addr end,
 int pagemap_unshared(const struct pagemap *pm, pc_addr start, pc_addr end,
 		     uint64_t unshared[PC_UNIT_PAGES / 64]);
 
+/* The page table has something at `page`: a page, in memory or swapped out. */
+bool pagemap_occupied(const struct pagemap *pm, pc_addr page);
+
 /* Number of present pages in [start, end), any length, or -errno. */
 int64_t pagemap_count(const struct pagemap *pm, pc_addr start, pc_addr end);
 

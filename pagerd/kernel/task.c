@@ -52,7 +52,7 @@ int task_each(task_fn *fn, void *arg)
 
 bool task_alive(int tid)
 {
-	return SYS3(__NR_tgkill, sys_getpid(), tid, 0) == 0;
+	return SYS3(__NR_tgkill, sys_getpid(), tid, 0) != -ESRCH;
 }
 
 int64_t task_robust_list(int tid)

@@ -10,7 +10,7 @@
 typedef bool task_fn(int tid, void *arg); /* false ends */
 
 int task_each(task_fn *fn, void *arg); /* 0 or -errno */
-bool task_alive(int tid);
+bool task_alive(int tid); /* or it cannot be told */
 
 /*
  * Address of the thread's robust list head, which glibc keeps in the thread control block: 0 if it

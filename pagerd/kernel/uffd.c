@@ -87,8 +87,10 @@ void uffd_wake(const struct uffd *u, pc_addr start, pc_addr end)
 {
 	struct uffdio_range r = {.start = start, .len = end - start};
 
-	/* EINVAL: nothing is mapped there any more, so nobody waits. */
-	sys_ioctl(u->fd, UFFDIO_WAKE, &r);
+	long err = sys_ioctl(u->fd, UFFDIO_WAKE, &r);
+
+	if (err)
+		pc_fatal("a waiting thread cannot be woken", start, (uint64_t)-err);
 }
 
 static enum uffd_result result_of(long err, int *error)
@@ -158,12 +160,15 @@ enum uffd_result uffd_zero(const struct uffd *u, pc_addr to, uint64_t len)
 	return result_of(sys_ioctl(u->fd, UFFDIO_ZEROPAGE, &z), &error);
 }
 
-/* An empty range is refused as invalid, but not before a pending event has been looked for. */
+/*
+ * An empty range is refused as invalid, but not before a pending event has been looked for. Any
+ * other answer leaves it open whether one is.
+ */
 bool uffd_pending(const struct uffd *u)
 {
 	struct uffdio_zeropage z = {.range = {.start = 0, .len = 0}};
 
-	return sys_ioctl(u->fd, UFFDIO_ZEROPAGE, &z) == -EAGAIN;
+	return sys_ioctl(u->fd, UFFDIO_ZEROPAGE, &z) != -EINVAL;
 }
 
 static void decode(const struct uffd_msg *m, struct uffd_event *out)

@@ -310,3 +310,11 @@ int vma_query(int maps_fd, pc_addr addr, struct vma *out)
 	};
 	return 0;
 }
+
+bool vma_covers(int maps_fd, pc_addr addr)
+{
+	struct vma v;
+	int err = vma_query(maps_fd, addr, &v);
+
+	return err ? err != -ENOENT : v.start <= addr;
+}

@@ -83,4 +83,7 @@ int vma_walk(int fd, bool smaps, char *buf, size_t size, vma_fn *fn, void *arg);
  */
 int vma_query(int maps_fd, pc_addr addr, struct vma *out);
 
+/* A mapping covers `addr`, or it cannot be told. */
+bool vma_covers(int maps_fd, pc_addr addr);
+
 #endif

@@ -906,6 +906,8 @@ static long do_madvise(pc_addr start, size_t len, int advice)
 	if ((advice != MADV_DONTFORK && advice != MADV_DOFORK) || !in_space(start, end))
 		actor_fail("madvise %d of %#lx", advice, (long)start);
 	hold_layout();
+	actor_trace("%s [%u, %u)", advice == MADV_DONTFORK ? "keeps from children" : "gives to children",
+		    page_of(start), page_of(end));
 	for (unsigned i = page_of(start); i < page_of(end); i++)
 		if (model.page[i].mapped)
 			model.page[i].dontfork = advice == MADV_DONTFORK;

@@ -215,6 +215,8 @@ static void test_a_pending_event_is_seen(void **unused)
 	assert_int_equal(kernel.arg.zero.range.len, 0);
 	kernel.answer = -EINVAL;
 	assert_false(uffd_pending(&uffd));
+	kernel.answer = -EBUSY;
+	assert_true(uffd_pending(&uffd));
 }
 
 static int exit_of_move(uint64_t from, uint64_t len)
