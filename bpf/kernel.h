@@ -29,16 +29,46 @@ typedef struct {
 } atomic_t;
 
 struct signal_struct {
-	atomic_t live; /* threads that have not ended; 0 in the last one's exit */
+	atomic_t live;			/* threads that have not ended; 0 in the last one's exit */
+	unsigned long min_flt, maj_flt; /* of threads that have ended */
+	unsigned long maxrss;		/* pages; brought up to date when the last thread ends */
+	unsigned long long sum_sched_runtime; /* of threads that have ended */
+};
+
+struct mm_struct {
+	struct task_struct *owner;
+	unsigned long arg_start, arg_end;
+};
+
+struct sched_entity {
+	unsigned long long sum_exec_runtime;
 };
 
 struct task_struct {
 	int pid, tgid;
+	unsigned int __state;
+	unsigned int flags;
+	int exit_code;
+	unsigned long long start_time;
+	struct sched_entity se;
+	struct task_struct *real_parent;
+	struct mm_struct *mm;
 	unsigned long min_flt, maj_flt;
 	char comm[16];
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
 };
+
+struct linux_binprm {
+	const char *filename;
+};
+
+enum scan_result {
+	SCAN_FAIL,
+	SCAN_SUCCEED,
+};
+
+struct page;
 
 struct pt_regs {
 	unsigned long ip;

@@ -64,4 +64,99 @@ struct fault_event {
 	__u32 pad;
 };
 
+/*
+ * Histogram of nanoseconds, as the pager's own (include/predicomp/segment.h): bucket = value below
+ * 16, else 16 linear steps in each power of two; the last takes all above 2^36.
+ */
+#define HISTOGRAM_BUCKETS 528
+
+struct histogram {
+	__u64 count, sum, max;
+	__u64 bucket[HISTOGRAM_BUCKETS];
+};
+
+/* What a fault did between its exception and its end. */
+enum stall_kind {
+	STALL_RAN,    /* never slept: the page was made at once */
+	STALL_UFFD,   /* waited for a userfaultfd handler */
+	STALL_OTHER,  /* slept for something else: a disk, a lock */
+	STALL_REACH,  /* of UFFD: until a followed handler runs */
+	STALL_SERVE,  /* of UFFD: from there until that handler wakes the thread */
+	STALL_RESUME, /* of UFFD: until the thread has a CPU again */
+	STALL_KINDS,
+};
+
+/* What reclaim did; `by_kswapd` and the wake-ups are the machine's, the rest of what is watched. */
+struct reclaim_counts {
+	__u64 kswapd_woken, kswapd_slept, kswapd_asked;
+	__u64 kswapd_pages;
+	__u64 direct, direct_ns, direct_pages;
+	__u64 memcg, memcg_ns, memcg_pages;
+	__u64 pageout_pages; /* by madvise(MADV_PAGEOUT) */
+	__u64 written;	     /* folios */
+	__u64 throttled;
+};
+
+/* Who waited for it. */
+struct reclaim_process {
+	__u64 times, stall_ns, max_ns, pages;
+	char comm[RECORD_COMM];
+};
+
+enum life_kind { LIFE_FORK, LIFE_EXEC, LIFE_EXIT };
+
+#define LIFE_ARGUMENTS 256
+
+/* A process began, became another program, or ended. */
+struct life_event {
+	__u64 time;
+	__u64 lived_ns;	    /* exit: since its birth */
+	__u64 minor, major; /* exit: of all its threads */
+	__u64 peak_pages;   /* exit: most that was resident */
+	__u32 kind;	    /* enum life_kind */
+	__u32 tgid, parent;
+	__u32 exit_code; /* as wait(2) has it */
+	__u32 length;	 /* exec: of the arguments, ends included */
+	char comm[RECORD_COMM];
+	char arguments[LIFE_ARGUMENTS];
+};
+
+/* Huge pages and migrations, of what is watched. */
+struct thp_counts {
+	__u64 faults, fallbacks;	  /* order-9 allocations inside a fault: had, and refused */
+	__u64 collapses, collapse_failed; /* by khugepaged or MADV_COLLAPSE */
+	__u64 scans;			  /* of khugepaged */
+	__u64 migrated, migrate_failed;	  /* pages, in its own context */
+	__u64 numa_moves;		  /* of a thread to another node */
+};
+
+/*
+ * The profiler's array: element 0 is the header, the rest a ring of samples. A reader takes
+ * `written` first; sample number n lies in element 1 + n % capacity, and is overwritten `capacity`
+ * later.
+ */
+#define PROFILE_MAGIC	 0x31666f7270636970ull /* "picprof1" little endian */
+#define PROFILE_CAPACITY 65535
+#define PROFILE_TICK_MS	 50
+
+struct profile_sample {
+	__u64 time;
+	__u64 minor, major, cpu_ns; /* since it was registered */
+	__u32 tgid;		    /* 0: all, those that have ended included */
+	__u32 processes;	    /* in a sum: alive now */
+};
+
+struct profile_header {
+	__u64 magic, written, tick_ns;
+	__u32 capacity, sample_bytes, ticks, pad;
+};
+
+/* A registered process. */
+struct profile_process {
+	__u64 base_minor, base_major, base_cpu;
+	__u64 minor, major, cpu_ns; /* added up in this tick */
+	__u32 known;		    /* the base is there */
+	__u32 seen;		    /* the tick in which it was last there */
+};
+
 #endif

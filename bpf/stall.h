@@ -1,0 +1,34 @@
+/*
+ * stall.h - the loader of stall.bpf.c: how long page faults keep the threads of followed processes.
+ *
+ * COST  Some 280 ns a fault, and two look-ups at every switch of the machine's CPUs.
+ *
+ * NOTE  The end of a fault is seen by perf software events, one pair a thread, inherited. Those
+ * that a thread of a running process starts while the pairs are being opened may miss theirs; what
+ *       is missed is counted as untimed, never guessed.
+ */
+#ifndef PC_BPF_STALL_H
+#define PC_BPF_STALL_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "able.h"
+#include "record.h"
+
+struct stall;
+
+int stall_open(struct stall **out, struct unable *why);
+void stall_close(struct stall *s);
+
+/* 0 or -errno with `why` filled. */
+int stall_follow(struct stall *s, pid_t pid, int pidfd, struct unable *why);
+
+/* All since stall_open(), indexed by enum stall_kind; valid until stall_close(). */
+const struct histogram *stall_histograms(const struct stall *s);
+uint64_t stall_untimed(const struct stall *s);
+
+/* Nanoseconds below which `thousandths` of the observations lie; at most 1/16 too high. */
+uint64_t histogram_quantile(const struct histogram *h, unsigned thousandths);
+
+#endif

@@ -1,0 +1,289 @@
+/* reclaim - what page reclaim does, who has to wait for it, and how long. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bpf/reclaim.h"
+#include "watch.h"
+
+static const char details[] =
+    "  --cgroup PATH      only tasks in this folder of a version 2 cgroup hierarchy\n"
+    "  --oneline          one line of counts for each interval (1s)\n"
+    "\n"
+    "Without a process or cgroup, the whole machine. kswapd is the machine's in any case. Reclaim "
+    "at a\n"
+    "cgroup's limit is MEMCG, not DIRECT, and wakes no kswapd. Pages are pages; WRITTEN are "
+    "folios.\n"
+    "Needs CAP_BPF and CAP_PERFMON. Without them: pgscan_*, pgsteal_* and allocstall_* of "
+    "/proc/vmstat\n"
+    "for the machine, memory.stat and memory.pressure for a cgroup.\n";
+
+enum { OPTION_CGROUP = 256, OPTION_ONELINE };
+
+static const struct option options[] = {
+    {"cgroup", required_argument, NULL, OPTION_CGROUP},
+    {"oneline", no_argument, NULL, OPTION_ONELINE},
+    {0},
+};
+
+struct request {
+	struct watch watch;
+	const char *cgroup;
+	bool oneline;
+};
+
+/* The numbers of struct reclaim_counts, for every format alike. */
+static const struct field {
+	const char *name, *head;
+	size_t offset;
+	bool is_time;
+} fields[] = {
+#define FIELD(name, head)                                                                          \
+	{                                                                                          \
+#name, head, offsetof(struct reclaim_counts, name), false                          \
+	}
+#define FIELD_NS(name, head)                                                                       \
+	{                                                                                          \
+#name, head, offsetof(struct reclaim_counts, name), true                           \
+	}
+    FIELD(kswapd_woken, "KSW-WAKE"),  FIELD(kswapd_slept, "SLEEP"),    FIELD(kswapd_asked, "ASKED"),
+    FIELD(kswapd_pages, "KSW-PAGES"), FIELD(direct, "DIRECT"),	       FIELD_NS(direct_ns, "STALL"),
+    FIELD(direct_pages, "PAGES"),     FIELD(memcg, "MEMCG"),	       FIELD_NS(memcg_ns, "STALL"),
+    FIELD(memcg_pages, "PAGES"),      FIELD(pageout_pages, "PAGEOUT"), FIELD(written, "WRITTEN"),
+    FIELD(throttled, "THROTTLED"),
+#undef FIELD
+#undef FIELD_NS
+};
+
+static uint64_t value(const struct reclaim_counts *c, size_t i)
+{
+	uint64_t v;
+
+	memcpy(&v, (const char *)c + fields[i].offset, sizeof(v));
+	return v;
+}
+
+static struct reclaim_counts since(const struct reclaim_counts *now,
+				   const struct reclaim_counts *before)
+{
+	struct reclaim_counts c;
+
+	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++) {
+		uint64_t v = value(now, i) - value(before, i);
+
+		memcpy((char *)&c + fields[i].offset, &v, sizeof(v));
+	}
+	return c;
+}
+
+/* --- text and CSV --------------------------------------------------------------------------- */
+
+static void print_head(const struct request *q)
+{
+	if (q->oneline || q->watch.format == WATCH_JSON)
+		return;
+	if (q->watch.format == WATCH_CSV) {
+		printf("seconds");
+		for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++)
+			printf(",%s", fields[i].name);
+		putchar('\n');
+		return;
+	}
+	printf("%s%9s", ink(stdout, INK_BOLD), "SECONDS");
+	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++)
+		printf(" %9s", fields[i].head);
+	printf("%s\n", ink(stdout, INK_PLAIN));
+}
+
+static void print_row(const struct request *q, const struct reclaim_counts *c)
+{
+	const bool text = q->watch.format == WATCH_TEXT;
+
+	printf(text ? "%9s" : "%s", cell_ratio(watch_elapsed_ms(&q->watch)).s);
+	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++) {
+		if (text && fields[i].is_time)
+			printf(" %9s", cell_time(value(c, i)).s);
+		else
+			printf(text ? " %9llu" : ",%llu", (unsigned long long)value(c, i));
+	}
+	putchar('\n');
+}
+
+/* The line of a swap probe: what happened in this interval, and who was the last. */
+static void print_line(const struct reclaim_counts *c, const struct reclaim_reading *r)
+{
+	printf("kswapd_wake=%llu kswapd_sleep=%llu direct_begin=%llu direct_end=%llu "
+	       "reclaim_pages=%llu write_folio=%llu last_pid=%u last_comm=%s\n",
+	       c->kswapd_woken, c->kswapd_slept, c->direct + c->memcg, c->direct + c->memcg,
+	       c->kswapd_pages + c->direct_pages + c->memcg_pages + c->pageout_pages, c->written,
+	       r->last_tgid, r->last_tgid ? r->last_comm : "-");
+}
+
+static void print_process(void *arg, uint32_t tgid, const struct reclaim_process *p)
+{
+	(void)arg;
+	printf("%9u  %-16s %8llu times, %s in all, %s at most, %llu pages\n", tgid, p->comm,
+	       p->times, cell_time(p->stall_ns).s, cell_time(p->max_ns).s, p->pages);
+}
+
+/* --- JSON ----------------------------------------------------------------------------------- */
+
+static void add_process(void *arg, uint32_t tgid, const struct reclaim_process *p)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_number(object, "pid", tgid);
+	json_word(object, "name", p->comm);
+	json_number(object, "times", (int64_t)p->times);
+	json_number(object, "stall_ns", (int64_t)p->stall_ns);
+	json_number(object, "stall_max_ns", (int64_t)p->max_ns);
+	json_number(object, "pages", (int64_t)p->pages);
+	json_object_array_add(arg, object);
+}
+
+static struct json_object *counts_json(const struct request *q, const struct reclaim_counts *c,
+				       const struct reclaim_reading *r)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_ratio(object, "seconds", watch_elapsed_ms(&q->watch));
+	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++)
+		json_number(object, fields[i].name, (int64_t)value(c, i));
+	if (!r->sees_pageout)
+		json_object_object_add(object, "pageout_pages", NULL);
+	return object;
+}
+
+/* --- the verb ------------------------------------------------------------------------------- */
+
+static void say_interval(const struct request *q, const struct reclaim_counts *c,
+			 const struct reclaim_reading *r)
+{
+	if (q->oneline)
+		print_line(c, r);
+	else if (q->watch.format == WATCH_JSON)
+		watch_say(&q->watch, counts_json(q, c, r));
+	else
+		print_row(q, c);
+	fflush(stdout);
+}
+
+static void say_total(const struct request *q, const struct reclaim *reclaim)
+{
+	struct reclaim_reading r;
+	struct json_object *object, *list;
+
+	reclaim_read(reclaim, &r);
+	if (q->oneline)
+		return;
+	if (q->watch.format == WATCH_JSON) {
+		object = counts_json(q, &r.counts, &r);
+		list = json_object_new_array();
+		reclaim_processes(reclaim, add_process, list);
+		json_object_object_add(object, "total",
+				       json_object_new_boolean(q->watch.interval > 0));
+		json_object_object_add(object, "processes", list);
+		watch_say(&q->watch, object);
+		return;
+	}
+	if (q->watch.format == WATCH_TEXT && q->watch.interval)
+		printf("%stotal%s\n", ink(stdout, INK_BOLD), ink(stdout, INK_PLAIN));
+	if (q->watch.format == WATCH_TEXT || !q->watch.interval)
+		print_row(q, &r.counts);
+	if (q->watch.format == WATCH_TEXT)
+		reclaim_processes(reclaim, print_process, NULL);
+	if (q->watch.format == WATCH_TEXT && !r.sees_pageout)
+		puts("PAGEOUT is not traced by this kernel");
+	if (r.stalled_refused)
+		complain(STATUS_NO, "%llu stalls were of more processes than there is room for",
+			 (unsigned long long)r.stalled_refused);
+}
+
+static void watch_reclaim(struct request *q, const struct reclaim *reclaim)
+{
+	struct reclaim_counts before = {0}, part;
+	struct reclaim_reading now;
+	enum watch_event event;
+
+	print_head(q);
+	do {
+		event = watch_wait(&q->watch, 0);
+		reclaim_read(reclaim, &now);
+		part = since(&now.counts, &before);
+		before = now.counts;
+		if (q->watch.interval && event != WATCH_TIME)
+			say_interval(q, &part, &now);
+	} while (event != WATCH_END);
+	say_total(q, reclaim);
+}
+
+static int open_cgroup(const char *path, int *fd)
+{
+	if (!path)
+		return STATUS_OK;
+	*fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *fd >= 0 ? STATUS_OK : complain(STATUS_USAGE, "%s: %s", path, strerror(errno));
+}
+
+static int take(void *arg, int which, const char *word)
+{
+	struct request *q = arg;
+
+	if (which == OPTION_CGROUP) {
+		q->cgroup = word;
+		return STATUS_OK;
+	}
+	q->oneline = true;
+	if (!q->watch.interval)
+		q->watch.interval = PC_SEC;
+	return STATUS_OK;
+}
+
+static const struct watch_verb verb = {
+    .name = "reclaim",
+    .details = details,
+    .scope = WATCH_ONE_OR_ALL,
+    .options = options,
+    .take = take,
+};
+
+static int open_reclaim(struct reclaim **reclaim, const struct request *q)
+{
+	struct reclaim_wanted wanted = {.pidfd = q->watch.pidfd, .cgroup = -1};
+	struct unable why;
+	int err = open_cgroup(q->cgroup, &wanted.cgroup);
+
+	if (err != STATUS_OK)
+		return err;
+	err = reclaim_open(reclaim, &wanted, &why);
+	if (wanted.cgroup >= 0)
+		close(wanted.cgroup);
+	if (!err)
+		return STATUS_OK;
+	*reclaim = NULL;
+	return complain(err == -EPERM ? STATUS_PERMISSION : STATUS_NO, "%s", why.text);
+}
+
+int cmd_reclaim(int argc, char **argv)
+{
+	struct request q = {0};
+	struct reclaim *reclaim = NULL;
+	bool helped = false;
+	int err = watch_parse(&q.watch, &verb, &q, argc, argv, &helped);
+
+	if (err != STATUS_OK || helped)
+		return err;
+	if (q.cgroup && (q.watch.pid || q.watch.command))
+		return complain(STATUS_USAGE, "either --cgroup or a process, not both");
+	err = watch_start(&q.watch);
+	if (err == STATUS_OK)
+		err = open_reclaim(&reclaim, &q);
+	if (err == STATUS_OK)
+		err = watch_release(&q.watch);
+	if (err == STATUS_OK)
+		watch_reclaim(&q, reclaim);
+	if (reclaim)
+		reclaim_close(reclaim);
+	return watch_finish(&q.watch, err);
+}
