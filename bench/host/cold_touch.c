@@ -34,7 +34,7 @@ static void touch(size_t count, int shuffled)
 		touches_note(&took, now - before);
 		before = now;
 	}
-	touches_print(&took);
+	touches_print(&took, 1);
 	printf(" pages=%zu sum=%llx\n", count, (unsigned long long)sum);
 	free(order);
 }

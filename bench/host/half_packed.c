@@ -21,7 +21,7 @@
 
 struct toucher {
 	pthread_t thread;
-	struct touches took;
+	struct touches *took;
 	uint64_t seed, sum, began, ended;
 	size_t count;
 };
@@ -66,19 +66,20 @@ static void *touch(void *argument)
 
 		t->sum += read_page(host_random(&t->seed) % pages);
 		now = host_now();
-		touches_note(&t->took, now - before);
+		touches_note(t->took, now - before);
 		before = now;
 	}
 	t->ended = before;
 	return NULL;
 }
 
-static void start_all(struct toucher *all, size_t count)
+static void start_all(struct toucher *all, struct touches *took, size_t count)
 {
 	pthread_barrier_init(&together, NULL, (unsigned)threads);
 	for (size_t i = 0; i < threads; i++) {
-		all[i] = (struct toucher){.seed = i + 1, .count = count / threads};
-		touches_make(&all[i].took, all[i].count);
+		all[i] =
+		    (struct toucher){.took = &took[i], .seed = i + 1, .count = count / threads};
+		touches_make(&took[i], all[i].count);
 		if (pthread_create(&all[i].thread, NULL, touch, &all[i]) != 0)
 			host_die(HOST_FAILED, "no thread");
 	}
@@ -87,25 +88,22 @@ static void start_all(struct toucher *all, size_t count)
 static void touch_random(size_t count)
 {
 	struct toucher all[MOST_THREADS];
-	struct touches took;
+	struct touches took[MOST_THREADS];
 	uint64_t began = UINT64_MAX, ended = 0, sum = 0;
 
 	if (count < threads)
 		host_die(HOST_USAGE, "COUNT must be at least %zu", threads);
-	touches_make(&took, count);
-	start_all(all, count);
+	start_all(all, took, count);
 	for (size_t i = 0; i < threads; i++)
 		pthread_join(all[i].thread, NULL);
 	for (size_t i = 0; i < threads; i++) {
 		began = all[i].began < began ? all[i].began : began;
 		ended = all[i].ended > ended ? all[i].ended : ended;
-		touches_add(&took, &all[i].took);
-		free(all[i].took.ns);
 		sum += all[i].sum;
 	}
-	printf("per_s=%.0f sum=%llx ", (double)took.count * 1e9 / (double)(ended - began),
+	printf("per_s=%.0f sum=%llx ", host_per_second(count / threads * threads, ended - began),
 	       (unsigned long long)sum);
-	touches_print(&took);
+	touches_print(took, threads);
 	printf("\n");
 }
 

@@ -110,4 +110,25 @@ static inline void host_page_check(const void *page, uint64_t number)
 			 (unsigned long long)number);
 }
 
+/* `pages` pages that are made, and then left alone; NULL for none. */
+static inline unsigned char *host_ballast(size_t pages)
+{
+	unsigned char *memory = pages ? host_map(pages * HOST_PAGE) : NULL;
+
+	for (size_t i = 0; i < pages; i++)
+		host_page_make(memory + i * HOST_PAGE, i);
+	return memory;
+}
+
+static inline void host_ballast_check(const unsigned char *memory, size_t pages)
+{
+	for (size_t i = 0; i < pages; i++)
+		host_page_check(memory + i * HOST_PAGE, i);
+}
+
+static inline double host_per_second(uint64_t count, uint64_t ns)
+{
+	return (double)count * 1e9 / (double)(ns ? ns : 1);
+}
+
 #endif

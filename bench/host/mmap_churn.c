@@ -1,17 +1,10 @@
 /*
- * mmap_churn KIB RATE SECONDS [BALLAST_MIB] - maps, fills, checks and unmaps KIB, RATE times a
- * second (0: as fast as it goes). The ballast is touched once and then left alone, so that the
- * process is large enough to be worth managing while it churns.
+ * mmap_churn - maps, fills, checks and unmaps memory. The ballast is touched once and then left
+ * alone, so that the process is large enough to be worth managing while it churns.
  */
-#include "host.h"
+#include "workload.h"
 
-static void sleep_until(uint64_t when)
-{
-	struct timespec t = {(time_t)(when / 1000000000u), (long)(when % 1000000000u)};
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) != 0)
-		continue;
-}
+static uint64_t map_kb = 512, ops_per_sec = 500, ballast_mb;
 
 /* One word in each page is enough to fault it in, and is checked. */
 static void churn(size_t bytes, uint64_t round)
@@ -29,33 +22,40 @@ static void churn(size_t bytes, uint64_t round)
 		host_die(HOST_FAILED, "munmap failed");
 }
 
+static void work(struct worker *w)
+{
+	for (uint64_t now = w->start; now < w->deadline; now = host_now()) {
+		churn(map_kb << 10, w->done++);
+		w->busy += host_now() - now;
+		workload_pace(w->start, w->done, ops_per_sec);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	uint64_t rounds = 0, busy = 0, start, now, rate, length;
-	size_t bytes, ballast_pages = 0;
-	unsigned char *ballast = NULL;
+	struct workload w = {.name = "mmap_churn",
+			     .about = "Maps, fills, checks and unmaps KiB of memory.",
+			     .duration_sec = 20,
+			     .workers = 4,
+			     .seed = 12345};
+	const struct workload_flag flags[] = {
+	    {"map-kb", "KiB a mapping", &map_kb, 1 << 20, NULL},
+	    {"ops-per-sec", "mappings a second by each worker", &ops_per_sec, 1000000, NULL},
+	    {"ballast-mb", "MiB that are made and left alone", &ballast_mb, 1 << 20, NULL},
+	};
+	unsigned char *ballast;
+	struct worker did;
 
-	if (argc != 4 && argc != 5)
-		host_die(HOST_USAGE, "usage: mmap_churn KIB RATE SECONDS [BALLAST_MIB]");
-	bytes = host_number(argv[1], "KIB", 1 << 20) << 10;
-	rate = host_number(argv[2], "RATE", 1000000);
-	length = host_number(argv[3], "SECONDS", 3600) * 1000000000u;
-	if (argc == 5 && (ballast_pages = host_number(argv[4], "BALLAST_MIB", 1 << 20) << 8) != 0)
-		ballast = host_map(ballast_pages * HOST_PAGE);
-	for (size_t i = 0; i < ballast_pages; i++)
-		host_page_make(ballast + i * HOST_PAGE, i);
-
-	start = host_now();
-	for (now = start; now - start < length; now = host_now()) {
-		churn(bytes, rounds++);
-		busy += host_now() - now;
-		if (rate)
-			sleep_until(start + rounds * 1000000000u / rate);
-	}
-	printf("rounds_per_s=%.1f\n", (double)rounds * 1e9 / (double)(now - start));
-	printf("us_per_round=%.3f\n", (double)busy / (double)rounds / 1e3);
-	for (size_t i = 0; i < ballast_pages; i++)
-		host_page_check(ballast + i * HOST_PAGE, i);
-	printf("pages_checked=%zu\n", ballast_pages);
+	workload_parse(&w, flags, 3, argc, argv);
+	ballast = host_ballast(ballast_mb << 8);
+	workload_ready(&w);
+	did = workload_run(&w, work);
+	host_ballast_check(ballast, ballast_mb << 8);
+	workload_print(&w,
+		       (struct workload_figure[]){
+			   {"rounds_per_s", host_per_second(did.done, did.deadline - did.start)},
+			   {"us_per_round", (double)did.busy / (double)did.done / 1e3},
+			   {"rounds", (double)did.done}},
+		       3);
 	return HOST_OK;
 }

@@ -118,7 +118,7 @@ static void ask_and_print(struct connection *all, enum pattern pattern, uint64_t
 	start = host_now();
 	ask(all, pattern, &zipf, count, &took);
 	print_rate(rounded, host_now() - start);
-	touches_print(&took);
+	touches_print(&took, 1);
 	printf("\n");
 }
 

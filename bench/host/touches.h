@@ -46,25 +46,52 @@ static inline int touches_order(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Prints name=value words, without an end of line, and forgets everything. */
-static inline void touches_print(struct touches *t)
-{
-	uint64_t total = 0;
-	size_t n = t->count, stalls = 0;
+struct touches_summary {
+	size_t touches, stalls;
+	uint32_t p50, p95, p99, p999, max; /* ns */
+	double mean;
+};
 
-	if (!n)
+/* What was noted, of all of `n`; their memory goes. */
+static inline struct touches_summary touches_sum(struct touches *all, size_t n)
+{
+	struct touches_summary s = {0};
+	struct touches t;
+	double total = 0;
+
+	for (size_t i = 0; i < n; i++)
+		s.touches += all[i].count;
+	if (!s.touches)
 		host_die(HOST_FAILED, "nothing was touched");
-	qsort(t->ns, n, sizeof(*t->ns), touches_order);
+	touches_make(&t, s.touches);
 	for (size_t i = 0; i < n; i++) {
-		total += t->ns[i];
-		stalls += t->ns[i] > TOUCHES_STALL;
+		touches_add(&t, &all[i]);
+		free(all[i].ns);
+		all[i] = (struct touches){0};
 	}
+	qsort(t.ns, t.count, sizeof(*t.ns), touches_order);
+	for (size_t i = 0; i < t.count; i++) {
+		total += t.ns[i];
+		s.stalls += t.ns[i] > TOUCHES_STALL;
+	}
+	s.mean = total / (double)t.count;
+	s.p50 = t.ns[t.count / 2];
+	s.p95 = t.ns[t.count - 1 - t.count / 20];
+	s.p99 = t.ns[t.count - 1 - t.count / 100];
+	s.p999 = t.ns[t.count - 1 - t.count / 1000];
+	s.max = t.ns[t.count - 1];
+	free(t.ns);
+	return s;
+}
+
+/* Prints name=value words, without an end of line, and forgets everything. */
+static inline void touches_print(struct touches *all, size_t n)
+{
+	struct touches_summary s = touches_sum(all, n);
+
 	printf("touches=%zu mean_ns=%.0f p50_ns=%u p95_ns=%u p99_ns=%u p999_ns=%u max_ns=%u "
 	       "stalls=%zu",
-	       n, (double)total / (double)n, t->ns[n / 2], t->ns[n - 1 - n / 20],
-	       t->ns[n - 1 - n / 100], t->ns[n - 1 - n / 1000], t->ns[n - 1], stalls);
-	free(t->ns);
-	*t = (struct touches){0};
+	       s.touches, s.mean, s.p50, s.p95, s.p99, s.p999, s.max, s.stalls);
 }
 
 /* The numbers 0 to n-1, in random order when `shuffled`. The caller frees them. */

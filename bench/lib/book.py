@@ -21,7 +21,8 @@ class Book:
         self.verdicts = verdicts
         self.out = out
         self.rows = []
-        self.series = []
+        self.tables = []
+        self.curves = []
         self.reached = {}
         self.notes = []
         self.headed = False
@@ -56,7 +57,7 @@ class Book:
 
     def table(self, what, columns, rows):
         """A table of its own, as it is: `columns` are names, `rows` lists of as many cells."""
-        self.series.append({"what": what, "columns": columns, "rows": rows})
+        self.tables.append({"what": what, "columns": columns, "rows": rows})
         shown = [[c if isinstance(c, str) else "-" if c is None else number(c) for c in row]
                  for row in rows]
         widths = [max(map(len, column)) for column in zip(columns, *shown)]
@@ -64,6 +65,10 @@ class Book:
         for row in [columns, *shown]:
             self.say("  " + "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w)
                                       for i, (cell, w) in enumerate(zip(row, widths))).rstrip())
+
+    def over_time(self, what, unit, lines):
+        """Curves for the plots: {way: [(seconds, value)]}."""
+        self.curves.append({"what": what, "unit": unit, "lines": lines})
 
     def reach(self, key, value):
         """A figure that a bar judges."""
@@ -104,7 +109,8 @@ class Book:
         judged = [{**bar._asdict(), "reached": self.reached.get(bar.key),
                    "verdict": self.verdict(bar) if self.verdicts else "not judged"}
                   for bar in bars.BARS]
-        return {"machine": self.facts, "rows": self.rows, "tables": self.series, "bars": judged,
+        return {"machine": self.facts, "rows": self.rows, "tables": self.tables,
+                "curves": self.curves, "bars": judged,
                 "notes": self.notes}
 
     def heading(self):

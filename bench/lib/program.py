@@ -9,6 +9,7 @@ import ctypes
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import tempfile
@@ -111,6 +112,22 @@ class Program:
         """MiB of memory it takes: resident, with the store that lies in it, or its part of zram."""
         share = self.session.zram.share() / MIB if self.way == ZRAM else 0
         return self.smaps("Rss") + share
+
+    def held_roughly(self):
+        """The same without walking its page tables, for looking often; 0 when it has ended."""
+        try:
+            with open("/proc/%d/statm" % self.pid, encoding="ascii") as f:
+                rss = int(f.read().split()[1]) / 256
+        except OSError:
+            return 0
+        return rss + (self.session.zram.share() / MIB if self.way == ZRAM else 0)
+
+    def watch(self, every=0.25):
+        """Until it prints something or ends: [(seconds, MiB held)]."""
+        begun, seen = time.monotonic(), []
+        while not select.select([self.process.stdout], [], [], every)[0]:
+            seen.append((round(time.monotonic() - begun, 2), round(self.held_roughly(), 1)))
+        return seen
 
     def leave(self, least=0, most=300, now=False):
         """Lets what is cold leave. PREDICOMP: by itself, or `now`, on request. ZRAM: on request."""

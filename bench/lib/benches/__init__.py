@@ -1,3 +1,3 @@
 """One file a subject; the order here is the order in which they run."""
-from . import cold, hot, heaps, redis, idle  # noqa: F401
+from . import cold, hot, workloads, capped, heaps, redis, idle  # noqa: F401
 from ..registry import BENCHES as ALL  # noqa: F401

@@ -42,13 +42,3 @@ def hot_loop(session):
     middle = session.book.row("%d MB kept hot" % mib, "page/s",
                               **column(compare(session, "hot loop", argv), "pages_per_s"))
     session.book.reach("hot_loop", ratio(middle, NONE))
-
-
-@bench("maps, fills and unmaps 512 KB at several rates")
-def mmap_churn(session):
-    for rate in session.size((300, 1000, 10000), (300,)):
-        argv = [session.host("mmap_churn"), 512, rate, session.size(12, 2), 256]
-        got = compare(session, "mmap churn %d/s" % rate, argv)
-        middle = session.book.row("512 KB, %d/s asked" % rate, "/s", **column(got, "rounds_per_s"))
-        session.book.row("  time of one", "us", **column(got, "us_per_round"))
-        session.book.reach("churn_%d" % rate, ratio(middle, NONE))
