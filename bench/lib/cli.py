@@ -1,5 +1,6 @@
 """bench/run: which benchmarks, how often, and what came of it."""
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from .benches import ALL
 from .book import Book
 from .figures import Failed
 from .session import TOP, Session
+from .swap import Cgroup
 
 
 def names(text):
@@ -41,7 +43,8 @@ def parse():
                         help="these benchmarks; --list names them")
     parser.add_argument("--list", action="store_true", help="name the benchmarks and run none")
     parser.add_argument("--quick", action="store_true",
-                        help="small and short, no verdicts: does it all work?")
+                        help="small and short, no verdicts: does it work? Those that --list says "
+                        "are quick, or those of --only")
     parser.add_argument("--rounds", type=positive, metavar="N", help="interleaved rounds (3)")
     parser.add_argument("--json", action="store_true",
                         help="one JSON object on standard output; the table goes to standard error")
@@ -62,25 +65,39 @@ def run_all(session, chosen):
     """True when none failed."""
     whole = True
     for name in chosen:
-        function, what, zram_mib = ALL[name]
-        session.book.section(name, what)
+        one = ALL[name]
+        session.book.section(name, one.what)
         try:
-            if zram_mib:
-                with session.kernel_swap(session.size(zram_mib, 1024)) as ways:
-                    function(session, ways)
+            if one.zram_mib:
+                with session.kernel_swap(session.size(one.zram_mib, 1024)) as ways:
+                    one.function(session, ways)
             else:
-                function(session)
+                one.function(session)
         except (Failed, OSError, subprocess.SubprocessError) as error:
             whole = False
             session.book.note(name, "FAILED: %s" % error)
     return whole
 
 
+def traces():
+    """What a run must not leave behind: swap, zram devices, cgroups and processes of ours."""
+    with open("/proc/swaps", encoding="ascii") as f:
+        found = {"swap " + line.split()[0] for line in f.readlines()[1:]}
+    found |= {"device " + name for name in os.listdir("/sys/block") if name.startswith("zram")}
+    with contextlib.suppress(Failed, OSError):
+        folder = Cgroup.parent()[0]
+        found |= {"cgroup " + name for name in os.listdir(folder) if name.startswith("predicomp")}
+    with open("/proc/thread-self/children", encoding="ascii") as f:
+        found |= {"process " + pid for pid in f.read().split()}
+    return found
+
+
 def main():
     arguments = parse()
     if arguments.list:
-        for name, (_, what, zram_mib) in ALL.items():
-            print("%-16s %s%s" % (name, what, " (beside zram)" if zram_mib else ""))
+        for name, one in ALL.items():
+            print("%-18s %s%s%s" % (name, one.what, " (beside zram)" if one.zram_mib else "",
+                                    " (quick)" if one.quick else ""))
         return 0
     facts = dict(machine.facts(TOP), command="bench/run " + " ".join(sys.argv[1:]))
     book = Book(facts, not arguments.quick, sys.stderr if arguments.json else sys.stdout)
@@ -96,13 +113,18 @@ def main():
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, ended)
 
+    chosen = arguments.only or [name for name, one in ALL.items()
+                                if one.quick or not arguments.quick]
     facts.update(rounds=session.rounds, quick=session.quick)
     book.heading()
-    interrupted = False
+    interrupted, before = False, traces()
     try:
-        whole = run_all(session, arguments.only or list(ALL))
+        whole = run_all(session, chosen)
     except KeyboardInterrupt:
         whole, interrupted = False, True
+    for trace in sorted(traces() - before):
+        whole = False
+        book.note("left behind", trace)
     if session.accounts:
         book.reach("account", max(map(abs, session.accounts)))
     book.show_bars()

@@ -170,10 +170,10 @@ class Program:
         return json.loads(self.command("stat", "--json", str(self.pid)))
 
     def wait_packed(self, least=0, most=300):
-        """Until nothing more leaves for 3 s; at least and at most so many seconds. Fails if
+        """Until nothing more leaves for 3 s; at least `least` and at most `most` seconds. Fails if
         nothing left at all: then there is nothing to measure."""
         begun = time.monotonic()
-        before, calm = -1, 0
+        before, calm, enough = -1, 0, self.session.size(3, 1)
         while True:
             time.sleep(1)
             stat = self.stat()
@@ -182,7 +182,7 @@ class Program:
             self.session.progress("%s: %d pages packed after %d s" % (self.name, stored, spent))
             calm = calm + 1 if staged == 0 and stored - before <= stored // 200 else 0
             before = stored
-            if spent >= least and calm >= 3 and (stored or spent >= 20):
+            if spent >= least and calm >= enough and (stored or spent >= 20):
                 break
             if spent >= most:
                 break

@@ -39,6 +39,8 @@ class Session:
         clean.pop("LD_PRELOAD", None)
         if shim:
             clean["LD_PRELOAD"] = self.library
+            if self.quick:
+                clean.update(PREDICOMP_COLD_AGE="500ms", PREDICOMP_MAX_CPU="100%")
             for name, value in (options or {}).items():
                 clean["PREDICOMP_" + name] = str(value)
         return clean

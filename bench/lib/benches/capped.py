@@ -54,7 +54,7 @@ def capped(session, ways, name, mib, *flags):
     book.over_time(name, "MiB", {way: rounds[-1]["seen"] for way, rounds in got.items() if rounds})
 
 
-@bench("a key-value store read by zipf 0.99, half of it allowed", zram_mib=2048)
+@bench("a key-value store read by zipf 0.99, half of it allowed", zram_mib=2048, quick=True)
 def zipf_store(session, ways):
     keys = session.size(1000000, 100000)
     capped(session, ways, "zipf_store", keys * 360 // 1000000, "--keys", keys)

@@ -54,7 +54,7 @@ def reach_ratio(book, key, middle, against=ZRAM):
         book.reach(key, value)
 
 
-@bench("256 MB packed, every page touched once: in order, and at random", zram_mib=1024)
+@bench("256 MB packed, every page touched once: in order, and at random", zram_mib=1024, quick=True)
 def cold_touch(session, ways):
     mib, book = session.size(256, 32), session.book
     beside = [way for way in ways if way != NONE]

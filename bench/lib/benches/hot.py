@@ -19,7 +19,7 @@ def compare(session, what, argv):
     return session.rounds_of(what, WITH_AND_WITHOUT, one)
 
 
-@bench("`true`: what a short program pays")
+@bench("`true`: what a short program pays", quick=True)
 def start(session):
     program, times = shutil.which("true"), {NONE: [], PREDICOMP: []}
     for _ in range(session.size(50, 5)):
@@ -35,7 +35,7 @@ def start(session):
     session.book.reach("start", median(times[PREDICOMP]) - median(times[NONE]))
 
 
-@bench("512 MB that is written all the time")
+@bench("512 MB that is written all the time", quick=True)
 def hot_loop(session):
     mib = session.size(512, 64)
     argv = [session.host("hot_loop"), mib, session.size(15, 2)]

@@ -20,7 +20,7 @@ def idle(session, gib, key):
     session.book.reach(key, share)
 
 
-@bench("4 GB cold and packed: background CPU")
+@bench("4 GB cold and packed: background CPU", quick=True)
 def idle_4g(session):
     idle(session, 4, "idle_4g")
 

@@ -21,7 +21,7 @@ ROUNDS = ("rounds_per_s", "us_per_round")
 FORKS = ("forks_per_s", "us_per_fork")
 
 
-@bench("maps, fills, checks and unmaps 512 KB beside 256 MB that are left alone")
+@bench("maps, fills, checks and unmaps 512 KB beside 256 MB that are left alone", quick=True)
 def mmap_churn(session):
     common = ("--workers", 1, "--map-kb", 512, "--ballast-mb", session.size(256, 64))
     for rate in session.size((300, 1000, 10000), (300,)):
