@@ -290,6 +290,8 @@ static int open_world(void)
 	if (err) {
 		stop_pagers();
 		close_world();
+	} else {
+		segment_own();
 	}
 	return err;
 }

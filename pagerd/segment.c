@@ -1,5 +1,6 @@
 #include "segment.h"
 
+#include "base/atomic.h"
 #include "base/options.h"
 #include "base/pool.h"
 #include "base/stats.h"
@@ -83,4 +84,18 @@ int segment_publish(void)
 	if (err)
 		sys_close((int)fd);
 	return (int)err;
+}
+
+_Static_assert((unsigned)POOL_REGIONS <= (unsigned)PC_OWN_MAX,
+	       "regions that readers would not see");
+
+void segment_own(void)
+{
+	struct pc_segment *s = stats_segment();
+	struct pc_span span[POOL_REGIONS];
+	uint32_t n = pool_spans(span, POOL_REGIONS);
+
+	for (uint32_t i = 0; i < n; i++)
+		s->own[i] = (struct pc_own){span[i].start, span[i].end};
+	store_release(&s->own_count, n); /* pairs with the reader of the segment */
 }

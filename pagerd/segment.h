@@ -16,4 +16,7 @@ int segment_start(const char *program);
 /* By the work thread, in its own descriptor table, which keeps the descriptor. 0 or -errno. */
 int segment_publish(void);
 
+/* Tells readers where the pager's own memory lies now. By the work thread. */
+void segment_own(void);
+
 #endif

@@ -82,6 +82,12 @@ struct pc_unit_row {
 	uint32_t reserved;
 };
 
+#define PC_OWN_MAX 96u
+
+struct pc_own {
+	uint64_t start, end;
+};
+
 enum pc_run_state {
 	PC_STATE_STARTING, /* nothing is known yet */
 	PC_STATE_WAITING,  /* asleep until the process is large enough */
@@ -150,6 +156,10 @@ struct pc_segment {
 	uint32_t unit_stride;
 	uint32_t unit_rows; /* room */
 	uint32_t unit_used; /* grows */
+
+	/* Where the pager's own memory lies, as of its last start: not the program's, never managed. */
+	uint32_t own_count;
+	struct pc_own own[PC_OWN_MAX];
 };
 
 #endif

@@ -92,3 +92,13 @@ size_t pool_reserved(void)
 		sum += pool.region[i].end - pool.region[i].start;
 	return sum;
 }
+
+uint32_t pool_spans(struct pc_span *out, uint32_t room)
+{
+	uint32_t n = load_acquire(&pool.count), written = 0; /* pairs with pool_map */
+
+	for (uint32_t i = 0; i < n && written < room; i++)
+		if (pool.region[i].end)
+			out[written++] = pool.region[i];
+	return written;
+}

@@ -24,6 +24,9 @@ void pool_unmap(void *at);
 /* True if any byte of [start, end) is the pager's, guards included. */
 bool pool_owns(pc_addr start, pc_addr end);
 
+/* The regions, guards included, one after the other: how many of at most `room` were written. */
+uint32_t pool_spans(struct pc_span *out, uint32_t room);
+
 /* Resident bytes are not tracked here; size of all regions as reserved. */
 size_t pool_reserved(void);
 

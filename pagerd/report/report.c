@@ -200,6 +200,17 @@ static enum report_fault open_units(struct report *r, const struct pc_segment *s
 	return REPORT_FAULT_OK;
 }
 
+uint32_t report_own(const struct report *r, struct pc_span *out)
+{
+	uint32_t n = load_acquire(&r->segment->own_count); /* pairs with segment_own() */
+
+	n = PC_MIN(n, PC_OWN_MAX);
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = (struct pc_span){load_relaxed(&r->segment->own[i].start),
+					  load_relaxed(&r->segment->own[i].end)};
+	return n;
+}
+
 struct report_unit report_unit(const struct report *r, uint32_t row)
 {
 	const struct pc_unit_row *from = (const void *)(r->units + (size_t)row * r->unit_stride);

@@ -125,6 +125,9 @@ struct report_unit {
 	uint32_t value[REPORT_UNIT_COLUMNS]; /* 0 where the segment has no such column */
 };
 
+/* Where the pager's own memory lies; how many spans of at most PC_OWN_MAX were written. */
+uint32_t report_own(const struct report *r, struct pc_span *out);
+
 /* Row `row` of r->unit_count. */
 struct report_unit report_unit(const struct report *r, uint32_t row);
 

@@ -145,6 +145,24 @@ static void test_unmapping_a_stranger_ends_the_process(void **unused)
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
+static void test_the_regions_can_be_listed(void **state)
+{
+	struct pc_span before[POOL_REGIONS], after[POOL_REGIONS];
+	uint32_t n = pool_spans(before, POOL_REGIONS);
+	char *at = pool_map(3 * PC_PAGE, "listed");
+	bool found = false;
+
+	(void)state;
+	assert_int_equal(pool_spans(after, POOL_REGIONS), n + 1);
+	for (uint32_t i = 0; i <= n; i++)
+		found |= after[i].start == (pc_addr)at - PC_PAGE &&
+			 after[i].end == (pc_addr)at + 4 * PC_PAGE;
+	assert_true(found);
+	assert_int_equal(pool_spans(after, 0), 0);
+	pool_unmap(at);
+	assert_int_equal(pool_spans(after, POOL_REGIONS), n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +172,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_a_refusal_leaves_nothing_behind, start),
 	    cmocka_unit_test_setup(test_what_is_reserved_is_counted, start),
 	    cmocka_unit_test_setup(test_a_full_pool_refuses_and_takes_again, start),
+	    cmocka_unit_test_setup(test_the_regions_can_be_listed, start),
 	    cmocka_unit_test_setup(test_unmapping_a_stranger_ends_the_process, start),
 	};
 

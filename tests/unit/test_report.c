@@ -565,6 +565,22 @@ static void units_are_read_by_name(void **state)
 	assert_int_equal(open_sound().unit_count, 0);
 }
 
+static void own_memory_is_bounded(void **state)
+{
+	struct pc_span own[PC_OWN_MAX];
+	struct report r;
+
+	(void)state;
+	segment->own[1] = (struct pc_own){7, 9};
+	segment->own_count = 2;
+	r = open_sound();
+	assert_int_equal(report_own(&r, own), 2);
+	assert_int_equal(own[1].start, 7);
+	assert_int_equal(own[1].end, 9);
+	segment->own_count = UINT32_MAX;
+	assert_int_equal(report_own(&r, own), PC_OWN_MAX);
+}
+
 /* Every size of segment, cut off right before the page that may not be touched. */
 static void cut_segments_are_refused(void **state)
 {
@@ -663,6 +679,7 @@ int main(void)
 	    TEST(bad_entries_are_refused),
 	    TEST(bad_unit_tables_are_refused),
 	    TEST(units_are_read_by_name),
+	    TEST(own_memory_is_bounded),
 	    TEST(cut_segments_are_refused),
 	    TEST(damaged_segments_do_no_harm),
 	    TEST(every_fault_has_a_text),
