@@ -140,12 +140,16 @@ static int refuse_fault(struct refusal *why, pid_t pid, enum report_fault fault)
 
 int attach_refresh(struct target *t, struct refusal *why)
 {
-	enum report_fault fault;
-	ssize_t size;
-
 	if (!attach_alive(t))
 		return refuse(why, STATUS_NO_PROCESS, "process %d has ended", t->pid);
-	size = copy_segment(t);
+	return attach_reread(t, why);
+}
+
+int attach_reread(struct target *t, struct refusal *why)
+{
+	enum report_fault fault;
+	ssize_t size = copy_segment(t);
+
 	if (size < 0)
 		return refuse(why, STATUS_NO, "the segment of process %d cannot be read: %s",
 			      t->pid, strerror((int)-size));

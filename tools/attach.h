@@ -47,6 +47,9 @@ void detach(struct target *t);
 /* Reads it again: t->report shows the present. The same results; detach in any case. */
 int attach_refresh(struct target *t, struct refusal *why);
 
+/* The same whether the process lives or has ended: then its last words, for they outlive it here. */
+int attach_reread(struct target *t, struct refusal *why);
+
 bool attach_alive(const struct target *t);
 
 /*

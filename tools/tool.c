@@ -22,7 +22,7 @@ static const struct {
 
 static const char *const inks[] = {
     [INK_PLAIN] = "\033[0m",   [INK_BOLD] = "\033[1m", [INK_GREEN] = "\033[32m",
-    [INK_YELLOW] = "\033[33m", [INK_RED] = "\033[31m",
+    [INK_YELLOW] = "\033[33m", [INK_RED] = "\033[31m", [INK_BLUE] = "\033[34m",
 };
 
 int complain(int status, const char *format, ...)

@@ -43,7 +43,7 @@ int one_pid(int argc, char **argv, pid_t *pid); /* the one argument left by geto
 pc_ns now_monotonic(void);
 
 /* Escape sequences for `stream`, or "" where it is no terminal or NO_COLOR is set. */
-enum ink { INK_PLAIN, INK_BOLD, INK_GREEN, INK_YELLOW, INK_RED };
+enum ink { INK_PLAIN, INK_BOLD, INK_GREEN, INK_YELLOW, INK_RED, INK_BLUE };
 const char *ink(FILE *stream, enum ink which);
 
 /* Text of a number in a buffer that the caller owns. */

@@ -40,6 +40,14 @@ static void all_options(struct option all[OPTIONS_MAX], const struct option *mor
 	all[n] = (struct option){0};
 }
 
+static bool is_own(int which)
+{
+	for (size_t i = 0; i < PC_ARRAY_LEN(own); i++)
+		if (own[i].val == which)
+			return true;
+	return false;
+}
+
 static int parse_number(const char *s, uint64_t *number)
 {
 	if (parse_u64(s, number) != 0 || *number == 0)
@@ -92,13 +100,15 @@ int watch_parse(struct watch *w, const struct watch_verb *verb, void *arg, int a
 		bool *helped)
 {
 	struct option all[OPTIONS_MAX];
+	char letters[16];
 	int err = STATUS_OK;
 	int which;
 
+	snprintf(letters, sizeof(letters), "+p:h%s", verb->letters ? verb->letters : "");
 	*w = (struct watch){.pidfd = -1, .hold = -1, .signals = -1};
 	all_options(all, verb->options);
 	optind = 0;
-	while (err == STATUS_OK && (which = getopt_long(argc, argv, "+p:h", all, NULL)) != -1) {
+	while (err == STATUS_OK && (which = getopt_long(argc, argv, letters, all, NULL)) != -1) {
 		*helped = which == 'h';
 		if (*helped) {
 			show_help(verb->name, common);
@@ -107,7 +117,7 @@ int watch_parse(struct watch *w, const struct watch_verb *verb, void *arg, int a
 		}
 		if (which == '?')
 			return bad_usage(verb->name);
-		err = which > 'z' ? verb->take(arg, which, optarg) : take_own(w, which);
+		err = is_own(which) ? take_own(w, which) : verb->take(arg, which, optarg);
 	}
 	if (err == STATUS_OK)
 		err = take_rest(w, verb, argc, argv);

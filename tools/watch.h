@@ -28,7 +28,8 @@ enum watch_scope { WATCH_ONE, WATCH_ONE_OR_ALL };
 struct watch_verb {
 	const char *name, *details;
 	enum watch_scope scope;
-	const struct option *options; /* the verb's own, ending with zeros; `val` above 'z' */
+	const struct option *options; /* the verb's own, ending with zeros; `val` not of [pinjch] */
+	const char *letters;	      /* those that may be short, as getopt has it: "o:"; or NULL */
 	int (*take)(void *arg, int which, const char *value); /* STATUS_OK or said */
 };
 

@@ -31,7 +31,7 @@ edges=$(grep -rnE --include='*.[ch]' --include='*.def' '^[[:space:]]*#[[:space:]
 fail 'an #include runs against the arrows' < <(while IFS=: read -r file line text; do
 	header=${text#*\"}
 	header=${header%%\"*}
-	[[ $header != *.skel.h ]] || continue # made from the program beside it
+	[[ $header != *.skel.h && $header != *.html.h ]] || continue # made from what is beside it
 	beside=$(dirname "$file")/$header
 	[[ $header == */* ]] || header=$([ -e "$beside" ] && echo "$beside" || echo "pagerd/$header")
 	from=$(room_of "$file") to=$(room_of "$header")

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# access.sh LIBRARY: what predicomp access says of memory that is touched in a known order.
+. "$(dirname "$0")/real.bash" "$@"
+command -v /usr/bin/python3 >/dev/null || skip 'python3 is missing'
+here=$(cd "$(dirname "$0")" && pwd)
+
+"$build/predicomp" access -- true >/dev/null 2>"$scratch/why" || skip "$(tail -n 1 "$scratch/why")"
+head -c 32M /dev/zero >"$scratch/mapped"
+
+limited=()
+# judge PATTERN CLASS ORDER REPEATED STEP LEAST: the region with most faults is what was touched
+judge() {
+	${limited[@]+"${limited[@]}"} "$build/predicomp" access --json -- /usr/bin/python3 "$here/touch.py" "$1" "$scratch/mapped" \
+		>"$scratch/$1.json" 2>"$scratch/$1.err" || fail "$1: exit status $?"
+	/usr/bin/python3 - "$scratch/$1.json" "$@" <<'END' || fail "$1 was taken for something else"
+import json, sys
+path, pattern, kind, order, repeated, step, least = sys.argv[1:]
+answer = json.load(open(path))
+top = answer['regions'][0]
+print(pattern, {k: top[k] for k in ('class', 'region', 'order', 'repeated', 'faults', 'major',
+      'forward_share', 'step_pages', 'step_share', 'again_share', 'reuse_distance')})
+assert answer['faults_dropped'] == 0
+assert top['class'] == kind and top['order'] == order
+assert top['repeated'] == (repeated == 'yes')
+assert step == '-' or top['step_pages'] == int(step)
+assert top['faults'] >= int(least)
+END
+}
+
+judge sequential anonymous sequential no 1 4096
+judge strided anonymous strided no 16 4096
+judge random anonymous random no - 4096
+judge thrash anonymous sequential yes 1 16000
+judge file file sequential no - 400
+judge file_random file random no - 400
+
+# Without the rights for programs in the kernel, perf's events say the same of these.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null &&
+	[ "$(cat /proc/sys/kernel/perf_event_paranoid)" -le 2 ]; then
+	limited=(setpriv --bounding-set -bpf,-perfmon,-sys_admin)
+	judge sequential anonymous sequential no 1 4096
+	judge strided anonymous strided no 16 4096
+	judge thrash anonymous sequential yes 1 16000
+	grep -q "perf's events" "$scratch/thrash.err" || fail 'does not say that it is perf'
+	limited=()
+fi
+
+"$build/predicomp" access --csv -- /usr/bin/python3 "$here/touch.py" strided >"$scratch/csv"
+awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+	$at["order"] == "strided" && $at["step_pages"] == 16 { found = 1 }
+	END { exit !found }' "$scratch/csv" || fail 'the csv does not say so'
+"$build/predicomp" access -- /usr/bin/python3 "$here/touch.py" thrash | grep -q 'thrash, sequential' ||
+	fail 'the table does not say so'

@@ -1,0 +1,50 @@
+/* Rows: one for each unit and span of time in which something happened. */
+#include "chart.h"
+
+/* RFC 4180, where a name needs it. */
+static void put_word(FILE *to, const char *s)
+{
+	putc('"', to);
+	for (; *s != '\0'; s++) {
+		if (*s == '"')
+			putc('"', to);
+		putc(*s, to);
+	}
+	putc('"', to);
+}
+
+static void put_head(FILE *to)
+{
+	fputs("seconds,column_seconds,start,bytes,class,region", to);
+	for (unsigned layer = 0; layer < LAYERS; layer++)
+		fprintf(to, ",%s", layer_kinds[layer].name);
+	putc('\n', to);
+}
+
+/* A layer that could not be seen has no value, not 0. */
+static void put_cell(FILE *to, const struct chart *c, const struct matrix_cell *cell)
+{
+	const struct matrix *m = c->m;
+	const struct matrix_row *row = &m->row[cell->row];
+	const double column = (double)m->column / (double)PC_SEC;
+
+	fprintf(to, "%.3f,%.3f,0x%llx,%llu,", cell->column * column, column,
+		(unsigned long long)(row->start / m->row_bytes * m->row_bytes),
+		(unsigned long long)m->row_bytes);
+	fprintf(to, "%s,", region_class_name(row->class));
+	put_word(to, row->label);
+	for (unsigned layer = 0; layer < LAYERS; layer++) {
+		if (chart_has(c, (enum layer)layer))
+			fprintf(to, ",%u", cell->value[layer]);
+		else
+			putc(',', to);
+	}
+	putc('\n', to);
+}
+
+void chart_csv(FILE *to, const struct chart *c)
+{
+	put_head(to);
+	for (size_t i = 0; i < c->m->cell_count; i++)
+		put_cell(to, c, &c->m->cell[i]);
+}

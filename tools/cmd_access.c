@@ -1,0 +1,428 @@
+/* access - in what order a process touches its memory, region by region, as far as faults tell. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "attach.h"
+#include "image.h"
+#include "kernel_view.h"
+#include "perf_faults.h"
+#include "pattern.h"
+#include "regions.h"
+#include "watch.h"
+
+static const char details[] =
+    "\n"
+    "The answer comes at the end of the process, at ^C, or after --interval TIME --count N. It is "
+    "drawn\n"
+    "from page faults alone: memory that is there and stays there is not seen again. Where the\n"
+    "library packs memory, what it brings back is seen too.\n"
+    "\n"
+    "sequential, strided, random, mixed say in which order; thrash that most faults hit pages "
+    "that\n"
+    "had faulted before. +1 is the share of steps to the next page, STEP the most frequent one "
+    "and\n"
+    "its share, AGAIN the share of faults that came again, APART how many faults lay between.\n"
+    "REFAULTS are those that the library counted: back within ten cold ages of leaving.\n"
+    "Without CAP_BPF and CAP_PERFMON faults come from perf's events, as far as\n"
+    "kernel.perf_event_paranoid lets them.\n";
+
+#define LOOK_EVERY  (20 * PC_MS)
+#define FILE_BLOCK  16u /* 64 KiB: what the kernel maps around a fault in a file */
+#define SHIM_BLOCK  64u /* what the library restores around a fault at most */
+#define TABLE_LINES 40u
+
+struct area {
+	struct region region; /* as large as it was ever seen */
+	struct pattern pattern;
+	uint64_t refaults;
+};
+
+struct study {
+	struct watch watch;
+	struct kernel_view *kernel; /* or, where that is not to be had, */
+	struct perf_faults *perf;
+	struct regions regions;
+	struct image image;
+	bool stale; /* a fault was outside all regions that are known */
+	bool managed;
+	struct area *area;
+	size_t count, room;
+	uint64_t lost; /* faults for which there was no memory */
+};
+
+/* --- areas ---------------------------------------------------------------------------------- */
+
+static bool is_same_area(const struct region *a, const struct region *b)
+{
+	return a->class == b->class && strcmp(a->label, b->label) == 0 &&
+	       span_overlaps(a->start, a->end, b->start, b->end);
+}
+
+static unsigned block_of(const struct study *s, enum region_class class)
+{
+	if (class == REGION_FILE)
+		return FILE_BLOCK;
+	return s->managed && (class == REGION_ANON || class == REGION_HEAP) ? SHIM_BLOCK : 1;
+}
+
+static struct area *new_area(struct study *s, const struct region *region)
+{
+	if (s->count == s->room) {
+		size_t room = s->room ? 2 * s->room : 64;
+		struct area *area = realloc(s->area, room * sizeof(*area));
+
+		if (!area)
+			return NULL;
+		s->area = area;
+		s->room = room;
+	}
+	s->area[s->count] = (struct area){.region = *region};
+	pattern_begin(&s->area[s->count].pattern, block_of(s, region->class));
+	return &s->area[s->count++];
+}
+
+/* Mappings grow, at either end: an area that overlaps what is there now is the same. */
+static struct area *area_of(struct study *s, const struct region *region)
+{
+	for (size_t i = s->count; i-- > 0;) {
+		struct region *known = &s->area[i].region;
+
+		if (!is_same_area(known, region))
+			continue;
+		known->start = PC_MIN(known->start, region->start);
+		known->end = PC_MAX(known->end, region->end);
+		return &s->area[i];
+	}
+	return new_area(s, region);
+}
+
+static const struct region *region_of(struct study *s, pc_addr addr)
+{
+	const struct region *r = regions_at(&s->regions, addr);
+
+	if (r || s->stale)
+		return r;
+	/* Once a look: a burst of faults in memory that has gone again must not read maps each
+	 * time. */
+	s->stale = true;
+	if (regions_read(&s->regions, s->watch.pid) != 0)
+		return NULL;
+	return regions_at(&s->regions, addr);
+}
+
+/* Mapped and unmapped between two looks. */
+static const struct region gone = {
+    .class = REGION_UNKNOWN,
+    .label = "unmapped since",
+    .end = PC_ADDR_MAX,
+};
+
+static void take_fault(void *arg, const struct kernel_fault *fault)
+{
+	struct study *s = arg;
+	const struct region *region;
+	struct area *area;
+
+	if (fault->tgid != (uint32_t)s->watch.pid)
+		return;
+	region = region_of(s, fault->address);
+	area = area_of(s, region ? region : &gone);
+	if (area)
+		pattern_fault(&area->pattern, fault->tid, fault->address >> PC_PAGE_SHIFT,
+			      fault->major);
+	else
+		s->lost++;
+}
+
+static bool is_mapped(const struct study *s, const struct region *region)
+{
+	for (size_t i = 0; i < s->regions.count; i++)
+		if (is_same_area(&s->regions.at[i], region))
+			return true;
+	return false;
+}
+
+/* After an exec addresses mean something else: what is not part of the new program goes. */
+static void drop_old_image(struct study *s)
+{
+	size_t kept = 0;
+
+	if (regions_read(&s->regions, s->watch.pid) != 0 || !s->regions.count)
+		return;
+	for (size_t i = 0; i < s->count; i++) {
+		if (is_mapped(s, &s->area[i].region))
+			s->area[kept++] = s->area[i];
+		else
+			pattern_end(&s->area[i].pattern);
+	}
+	s->count = kept;
+}
+
+/* --- the library ---------------------------------------------------------------------------- */
+
+static void add_refaults(struct study *s, const struct report_unit *u)
+{
+	for (size_t i = 0; i < s->count && u->base; i++) {
+		struct area *a = &s->area[i];
+
+		if (!span_overlaps(a->region.start, a->region.end, u->base, u->base + PC_UNIT))
+			continue;
+		a->refaults += u->value[REPORT_UNIT_refaults];
+		return;
+	}
+}
+
+static void read_refaults(struct study *s)
+{
+	struct refusal why;
+	struct target t;
+
+	if (attach(&t, s->watch.pid, ATTACH_READ, &why) != STATUS_OK)
+		return;
+	s->managed = true;
+	s->regions.owns = report_own(&t.report, s->regions.own);
+	for (size_t i = 0; i < s->count; i++)
+		s->area[i].refaults = 0;
+	for (uint32_t i = 1; i < t.report.unit_count; i++) {
+		struct report_unit u = report_unit(&t.report, i);
+
+		add_refaults(s, &u);
+	}
+	detach(&t);
+}
+
+/* --- watching ------------------------------------------------------------------------------- */
+
+static void look(struct study *s)
+{
+	bool exec = image_changed(&s->image, s->watch.pid);
+
+	s->stale = false;
+	if (s->kernel)
+		kernel_view_faults(s->kernel, take_fault, s);
+	else
+		perf_faults_read(s->perf, take_fault, s);
+	if (exec)
+		drop_old_image(s);
+	read_refaults(s);
+}
+
+static void look_until_the_end(struct study *s)
+{
+	enum watch_event event;
+
+	do {
+		event = watch_wait(&s->watch, LOOK_EVERY);
+		look(s);
+	} while (event != WATCH_END);
+}
+
+/* --- saying it ------------------------------------------------------------------------------ */
+
+static int by_faults(const void *a, const void *b)
+{
+	const struct area *x = a, *y = b;
+
+	return (x->pattern.faults < y->pattern.faults) - (x->pattern.faults > y->pattern.faults);
+}
+
+static void words_of(const struct pattern *p, char *out, size_t size)
+{
+	snprintf(out, size, "%s%s", pattern_repeated(p) ? "thrash, " : "",
+		 pattern_name(pattern_order(p)));
+}
+
+static uint64_t missing(const struct study *s)
+{
+	return s->lost + (s->kernel ? kernel_view_refused(s->kernel) : perf_faults_lost(s->perf));
+}
+
+static void print_area(const struct area *a)
+{
+	const struct pattern *p = &a->pattern;
+	uint64_t count;
+	int64_t step = pattern_step(p, &count);
+	char words[40];
+
+	words_of(p, words, sizeof(words));
+	printf("%-10s %-22.22s %10s %9s  %-19s %4llu%% %9lld %4llu%% %5llu%% %9s %9s\n",
+	       region_class_name(a->region.class), a->region.label,
+	       a->region.class == REGION_UNKNOWN
+		   ? "-"
+		   : cell_size((int64_t)(a->region.end - a->region.start)).s,
+	       cell_count(p->faults).s,
+	       words, (unsigned long long)report_thousandths(p->forward, p->steps) / 10,
+	       (long long)step, (unsigned long long)report_thousandths(count, p->steps) / 10,
+	       (unsigned long long)report_thousandths(p->again, p->faults) / 10,
+	       cell_count(pattern_distance(p)).s, cell_count(a->refaults).s);
+}
+
+static void print_table(const struct study *s)
+{
+	printf("%s%-10s %-22s %10s %9s  %-19s %5s %9s %5s %6s %9s %9s%s\n", ink(stdout, INK_BOLD),
+	       "CLASS", "REGION", "SIZE", "FAULTS", "PATTERN", "+1", "STEP", "", "AGAIN", "APART",
+	       "REFAULTS", ink(stdout, INK_PLAIN));
+	for (size_t i = 0; i < s->count && i < TABLE_LINES; i++)
+		print_area(&s->area[i]);
+	if (s->count > TABLE_LINES)
+		printf("and %zu regions with fewer faults; --json or --csv has all\n",
+		       s->count - TABLE_LINES);
+}
+
+static void print_csv(const struct study *s)
+{
+	puts("class,region,start,end,faults,major,order,repeated,steps,forward_steps,step_pages,"
+	     "step_count,step_slack,faults_again,reuse_distance,refaults");
+	for (size_t i = 0; i < s->count; i++) {
+		const struct area *a = &s->area[i];
+		const struct pattern *p = &a->pattern;
+		uint64_t count;
+		int64_t step = pattern_step(p, &count);
+
+		printf("%s,\"%s\",0x%llx,0x%llx,%llu,%llu,%s,%d,%llu,%llu,%lld,%llu,%llu,%llu,%llu,"
+		       "%llu\n",
+		       region_class_name(a->region.class), a->region.label,
+		       (unsigned long long)a->region.start, (unsigned long long)a->region.end,
+		       (unsigned long long)p->faults, (unsigned long long)p->major,
+		       pattern_name(pattern_order(p)), pattern_repeated(p),
+		       (unsigned long long)p->steps, (unsigned long long)p->forward,
+		       (long long)step, (unsigned long long)count, (unsigned long long)p->slack,
+		       (unsigned long long)p->again, (unsigned long long)pattern_distance(p),
+		       (unsigned long long)a->refaults);
+	}
+}
+
+static struct json_object *area_json(const struct area *a)
+{
+	struct json_object *object = json_object_new_object();
+	const struct pattern *p = &a->pattern;
+	char address[24];
+	uint64_t count;
+	int64_t step = pattern_step(p, &count);
+
+	json_word(object, "class", region_class_name(a->region.class));
+	json_word(object, "region", a->region.label);
+	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)a->region.start);
+	json_word(object, "start", address);
+	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)a->region.end);
+	json_word(object, "end", address);
+	json_word(object, "order", pattern_name(pattern_order(p)));
+	json_object_object_add(object, "repeated", json_object_new_boolean(pattern_repeated(p)));
+	json_number(object, "faults", (int64_t)p->faults);
+	json_number(object, "major", (int64_t)p->major);
+	json_number(object, "steps", (int64_t)p->steps);
+	json_ratio(object, "forward_share", report_thousandths(p->forward, p->steps));
+	json_number(object, "step_pages", step);
+	json_ratio(object, "step_share", report_thousandths(count, p->steps));
+	json_number(object, "step_slack", (int64_t)p->slack);
+	json_ratio(object, "again_share", report_thousandths(p->again, p->faults));
+	json_number(object, "reuse_distance", (int64_t)pattern_distance(p));
+	json_number(object, "pages_forgotten", (int64_t)p->forgotten);
+	json_number(object, "refaults", (int64_t)a->refaults);
+	return object;
+}
+
+static void print_json(const struct study *s)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *array = json_object_new_array();
+
+	json_number(object, "pid", s->watch.pid);
+	json_ratio(object, "seconds", watch_elapsed_ms(&s->watch));
+	json_number(object, "faults_dropped", (int64_t)missing(s));
+	json_word(object, "source", s->kernel ? "bpf" : "perf");
+	json_object_object_add(object, "under_library", json_object_new_boolean(s->managed));
+	for (size_t i = 0; i < s->count; i++)
+		json_object_array_add(array, area_json(&s->area[i]));
+	json_object_object_add(object, "regions", array);
+	json_say(object, JSON_ALONE);
+	json_object_put(object);
+}
+
+static void say(struct study *s)
+{
+	const uint64_t lost = missing(s);
+
+	if (s->count)
+		qsort(s->area, s->count, sizeof(*s->area), by_faults);
+	if (lost)
+		complain(STATUS_OK,
+			 "%llu faults came faster than they could be read and are missing",
+			 (unsigned long long)lost);
+	switch (s->watch.format) {
+	case WATCH_TEXT:
+		print_table(s);
+		break;
+	case WATCH_JSON:
+		print_json(s);
+		break;
+	case WATCH_CSV:
+		print_csv(s);
+		break;
+	}
+}
+
+/* Programs in the kernel, or perf's events, or neither. */
+static int open_faults(struct study *s)
+{
+	char why[512], more[256];
+
+	s->kernel = kernel_view_open(s->watch.pidfd, KERNEL_EVENTS, why, sizeof(why));
+	if (s->kernel)
+		return STATUS_OK;
+	s->perf = perf_faults_open(s->watch.pid, more, sizeof(more));
+	complain(STATUS_NO, "%s", why);
+	if (!s->perf)
+		return complain(STATUS_NO, "%s", more);
+	return complain(
+	    STATUS_OK, "so faults come from perf's events%s",
+	    perf_faults_sees_kernel(s->perf) ? "" : ", without those that system calls take");
+}
+
+static void close_faults(struct study *s)
+{
+	if (s->kernel)
+		kernel_view_close(s->kernel);
+	if (s->perf)
+		perf_faults_close(s->perf);
+}
+
+static int study(struct study *s)
+{
+	int err = open_faults(s);
+
+	if (err != STATUS_OK)
+		return err;
+	err = watch_release(&s->watch);
+	if (err == STATUS_OK) {
+		look_until_the_end(s);
+		say(s);
+	}
+	close_faults(s);
+	return err;
+}
+
+static void forget(struct study *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		pattern_end(&s->area[i].pattern);
+	free(s->area);
+	regions_free(&s->regions);
+}
+
+static const struct watch_verb verb = {.name = "access", .details = details};
+
+int cmd_access(int argc, char **argv)
+{
+	struct study s = {0};
+	bool helped = false;
+	int err = watch_parse(&s.watch, &verb, &s, argc, argv, &helped);
+
+	if (err != STATUS_OK || helped)
+		return err;
+	err = watch_start(&s.watch);
+	if (err == STATUS_OK)
+		err = study(&s);
+	forget(&s);
+	return watch_finish(&s.watch, err);
+}

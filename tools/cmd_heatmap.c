@@ -1,0 +1,167 @@
+/* heatmap - where in a process memory was faulted, evicted and restored, and when. */
+#include <errno.h>
+#include <string.h>
+
+#include "chart.h"
+#include "observe.h"
+#include "watch.h"
+
+static const char details[] =
+    "  -o, --output FILE  where the map goes; its ending says in which form: .html, .svg, .csv,\n"
+    "                     .json or .txt. Without it txt, or what is asked for, on standard output\n"
+    "  --duration TIME    stop after TIME\n"
+    "\n"
+    "The interval is the time between two looks, 100ms where none is given; a long record is "
+    "shown\n"
+    "in coarser columns. Each row is a unit of 2 MiB of the process's own address space; children\n"
+    "have theirs. Layers: kernel faults, minor and major, want CAP_BPF and CAP_PERFMON; "
+    "evictions,\n"
+    "restores and the packed share want the process to run under the library, as in\n"
+    "predicomp heatmap -o map.html -- predicomp run ./app\n";
+
+#define INTERVAL (100 * PC_MS)
+
+enum { OPTION_OUTPUT = 'o', OPTION_DURATION = 256 };
+
+static const struct option options[] = {
+    {"output", required_argument, NULL, OPTION_OUTPUT},
+    {"duration", required_argument, NULL, OPTION_DURATION},
+    {0},
+};
+
+struct request {
+	struct watch watch;
+	const char *output; /* NULL: standard output */
+	enum chart_format format;
+	pc_ns duration; /* 0: until the end */
+};
+
+static int set_output(struct request *q, const char *path)
+{
+	q->output = path;
+	q->format = chart_format_of(path);
+	if (q->format == FORMATS)
+		return complain(STATUS_USAGE, "%s ends in none of .html .svg .csv .json .txt",
+				path);
+	return STATUS_OK;
+}
+
+static int take_option(void *arg, int which, const char *value)
+{
+	struct request *q = arg;
+
+	if (which == OPTION_DURATION)
+		return parse_period(value, &q->duration);
+	return set_output(q, value);
+}
+
+/* --- the record ----------------------------------------------------------------------------- */
+
+static int give(const struct chart *c, const struct request *q)
+{
+	FILE *to = q->output ? fopen(q->output, "we") : stdout;
+	bool failed;
+
+	if (!to)
+		return complain(STATUS_NO, "%s: %s", q->output, strerror(errno));
+	chart_write(to, c, q->format);
+	if (!q->output)
+		return STATUS_OK;
+	failed = ferror(to);
+	failed |= fclose(to) != 0;
+	if (failed)
+		return complain(STATUS_NO, "%s could not be written: %s", q->output,
+				strerror(errno));
+	return STATUS_OK;
+}
+
+/* Said beside the map as well as in it: who reads a picture may be somebody else. */
+static void tell_sources(const struct observe_source source[2])
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (source[i].text[0])
+			complain(STATUS_OK, "%s layers: %s",
+				 i == SOURCE_KERNEL ? "kernel" : "library", source[i].text);
+}
+
+static pc_ns time_left(const struct request *q, pc_ns began)
+{
+	const pc_ns now = now_monotonic();
+
+	if (!q->duration)
+		return 0;
+	return now - began < q->duration ? began + q->duration - now : 1;
+}
+
+static void look_until_the_end(struct request *q, struct observer *o, struct chart *c)
+{
+	const pc_ns began = now_monotonic();
+	enum watch_event event = WATCH_INTERVAL;
+
+	while (event != WATCH_END && !(q->duration && now_monotonic() - began >= q->duration)) {
+		if (event == WATCH_INTERVAL)
+			observe_look(o);
+		process_name(q->watch.pid, c->program, sizeof(c->program));
+		event = watch_wait(&q->watch, time_left(q, began));
+	}
+	observe_look(o);
+}
+
+static int show(struct chart *c, struct observer *o, const struct request *q)
+{
+	struct observe_source source[2];
+	struct matrix m = observe_end(o, source);
+	int err;
+
+	c->m = &m;
+	c->source = source;
+	tell_sources(source);
+	if (source[SOURCE_KERNEL].present || source[SOURCE_SHIM].present)
+		err = give(c, q);
+	else
+		err = complain(STATUS_NO, "nothing of process %d can be seen", c->pid);
+	matrix_free(&m);
+	return err;
+}
+
+static int record(struct request *q)
+{
+	struct chart c = {.pid = q->watch.pid, .began = time(NULL)};
+	struct observer *o = observe_begin(q->watch.pid, q->watch.pidfd, q->watch.interval);
+	int err;
+
+	if (!o)
+		return complain(STATUS_NO, "no memory");
+	err = watch_release(&q->watch);
+	if (err == STATUS_OK)
+		look_until_the_end(q, o, &c);
+	return err == STATUS_OK ? show(&c, o, q) : err;
+}
+
+static const struct watch_verb verb = {
+    .name = "heatmap",
+    .details = details,
+    .options = options,
+    .letters = "o:",
+    .take = take_option,
+};
+
+int cmd_heatmap(int argc, char **argv)
+{
+	struct request q = {.format = FORMATS};
+	bool helped = false;
+	int err = watch_parse(&q.watch, &verb, &q, argc, argv, &helped);
+
+	if (err != STATUS_OK || helped)
+		return err;
+	if (q.format == FORMATS)
+		q.format = q.watch.format == WATCH_JSON	 ? FORMAT_json
+			   : q.watch.format == WATCH_CSV ? FORMAT_csv
+							 : FORMAT_txt;
+	if (!q.watch.interval)
+		q.watch.interval = INTERVAL;
+	err = watch_start(&q.watch);
+	if (err == STATUS_OK)
+		err = record(&q);
+	return watch_finish(&q.watch, err);
+}
