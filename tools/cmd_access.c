@@ -22,14 +22,15 @@ static const char details[] =
     "had faulted before. +1 is the share of steps to the next page, STEP the most frequent one "
     "and\n"
     "its share, AGAIN the share of faults that came again, APART how many faults lay between.\n"
-    "REFAULTS are those that the library counted: back within ten cold ages of leaving.\n"
+    "REFAULTS are those that the library counted since it started: back within ten cold ages.\n"
     "Without CAP_BPF and CAP_PERFMON faults come from perf's events, as far as\n"
     "kernel.perf_event_paranoid lets them.\n";
 
-#define LOOK_EVERY  (20 * PC_MS)
-#define FILE_BLOCK  16u /* 64 KiB: what the kernel maps around a fault in a file */
-#define SHIM_BLOCK  64u /* what the library restores around a fault at most */
-#define TABLE_LINES 40u
+#define LOOK_EVERY   (20 * PC_MS)
+#define FILE_BLOCK   16u /* 64 KiB: what the kernel maps around a fault in a file */
+#define SHIM_BLOCK   64u /* what the library restores around a fault at most */
+#define SEARCH_LOOKS 25u
+#define TABLE_LINES  40u
 
 struct area {
 	struct region region; /* as large as it was ever seen */
@@ -44,7 +45,9 @@ struct study {
 	struct regions regions;
 	struct image image;
 	bool stale; /* a fault was outside all regions that are known */
-	bool managed;
+	struct target target;
+	bool managed; /* target is attached, or was to the end */
+	unsigned looks;
 	struct area *area;
 	size_t count, room;
 	uint64_t lost; /* faults for which there was no memory */
@@ -172,23 +175,38 @@ static void add_refaults(struct study *s, const struct report_unit *u)
 	}
 }
 
-static void read_refaults(struct study *s)
+/* Now and then: the library starts when it does, and an exec brings another. */
+static void find_library(struct study *s)
 {
 	struct refusal why;
-	struct target t;
+	struct target found;
 
-	if (attach(&t, s->watch.pid, ATTACH_READ, &why) != STATUS_OK)
+	if (s->looks++ % SEARCH_LOOKS != 0 ||
+	    attach(&found, s->watch.pid, ATTACH_READ, &why) != STATUS_OK)
 		return;
+	if (s->managed)
+		detach(&s->target);
+	s->target = found;
 	s->managed = true;
-	s->regions.owns = report_own(&t.report, s->regions.own);
+}
+
+/* Also when the process has ended: the segment is still there for us. */
+static void read_refaults(struct study *s)
+{
+	const struct report *r = &s->target.report;
+	struct refusal why;
+
+	find_library(s);
+	if (!s->managed || attach_reread(&s->target, &why) != STATUS_OK)
+		return;
+	s->regions.owns = report_own(r, s->regions.own);
 	for (size_t i = 0; i < s->count; i++)
 		s->area[i].refaults = 0;
-	for (uint32_t i = 1; i < t.report.unit_count; i++) {
-		struct report_unit u = report_unit(&t.report, i);
+	for (uint32_t i = 1; i < r->unit_count; i++) {
+		struct report_unit u = report_unit(r, i);
 
 		add_refaults(s, &u);
 	}
-	detach(&t);
 }
 
 /* --- watching ------------------------------------------------------------------------------- */
@@ -250,9 +268,9 @@ static void print_area(const struct area *a)
 	       a->region.class == REGION_UNKNOWN
 		   ? "-"
 		   : cell_size((int64_t)(a->region.end - a->region.start)).s,
-	       cell_count(p->faults).s,
-	       words, (unsigned long long)report_thousandths(p->forward, p->steps) / 10,
-	       (long long)step, (unsigned long long)report_thousandths(count, p->steps) / 10,
+	       cell_count(p->faults).s, words,
+	       (unsigned long long)report_thousandths(p->forward, p->steps) / 10, (long long)step,
+	       (unsigned long long)report_thousandths(count, p->steps) / 10,
 	       (unsigned long long)report_thousandths(p->again, p->faults) / 10,
 	       cell_count(pattern_distance(p)).s, cell_count(a->refaults).s);
 }
@@ -407,6 +425,8 @@ static void forget(struct study *s)
 	for (size_t i = 0; i < s->count; i++)
 		pattern_end(&s->area[i].pattern);
 	free(s->area);
+	if (s->managed)
+		detach(&s->target);
 	regions_free(&s->regions);
 }
 

@@ -9,13 +9,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/atomic.h"
 
-#define RING_PAGES  128u /* what kernel.perf_event_mlock_kb lets everybody have on a CPU */
-#define RING_BYTES  (RING_PAGES * PC_PAGE)
-#define THREADS_MAX 256u
+#define RING_PAGES 128u /* what kernel.perf_event_mlock_kb lets everybody have on a CPU */
+#define RING_BYTES (RING_PAGES * PC_PAGE)
 
 /* As asked for by sample_type, in the order that perf_event.h gives. */
 struct sample {
@@ -58,7 +58,7 @@ static int open_event(pid_t tid, int cpu, uint64_t config, bool kernel)
 	    .inherit = 1,
 	    .exclude_kernel = !kernel,
 	    .use_clockid = 1,
-	    .clockid = 1, /* CLOCK_MONOTONIC */
+	    .clockid = CLOCK_MONOTONIC,
 	};
 	int fd = (int)syscall(SYS_perf_event_open, &attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 
@@ -132,7 +132,6 @@ static int add_threads(struct perf_faults *p, pid_t pid)
 {
 	const struct dirent *entry;
 	char path[64];
-	unsigned n = 0;
 	int err = 0;
 	DIR *dir;
 
@@ -140,10 +139,9 @@ static int add_threads(struct perf_faults *p, pid_t pid)
 	dir = opendir(path);
 	if (!dir)
 		return -errno;
-	while (!err && n < THREADS_MAX && (entry = readdir(dir)) != NULL) {
+	while (!err && (entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
-		n++;
 		err = add_thread(p, atoi(entry->d_name));
 		if (err == -ESRCH)
 			err = 0; /* it has just ended */

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # heatmap_page.sh LIBRARY: the page of predicomp heatmap, drawn by a browser: on a desk, on a phone,
-# in the dark. Its own words are read back, and the picture must have the colours of its layers.
+# in the dark. Its own words are read back, and the picture must have the colours of its layers. With
+# TEST_PICTURES=folder the pictures are kept there, to be looked at.
 . "$(dirname "$0")/real.bash" "$@"
 needs /usr/bin/python3
 command -v chromium >/dev/null || skip 'chromium is missing'
