@@ -26,6 +26,8 @@ class Book:
         self.reached = {}
         self.notes = []
         self.headed = False
+        self.name = ""
+        self.raw = {}
 
     def say(self, text):
         if sys.stderr.isatty():
@@ -34,11 +36,11 @@ class Book:
 
     def progress(self, text):
         tty = sys.stderr.isatty()
-        print(("\r\033[K" if tty else "") + text[:100], end="" if tty else "\n", file=sys.stderr,
-              flush=True)
+        print(("\r\033[K" if tty else "") + text[:100], end="" if tty else "\n",
+              file=sys.stderr, flush=True)
 
     def section(self, name, what):
-        self.headed = False
+        self.headed, self.name = False, name
         self.say("\n%s: %s" % (name, what))
 
     def row(self, what, unit, **values):
@@ -46,7 +48,8 @@ class Book:
         values = {way: list(v) for way, v in values.items() if v}
         middle = {way: median(v) for way, v in values.items()}
         widest = max(map(spread, values.values()))
-        self.rows.append({"what": what, "unit": unit, "median": middle, "values": values})
+        self.rows.append({"section": self.name, "what": what, "unit": unit, "median": middle,
+                          "values": values})
         if not self.headed:
             self.say(HEADING)
             self.headed = True
@@ -69,6 +72,10 @@ class Book:
     def over_time(self, what, unit, lines):
         """Curves for the plots: {way: [(seconds, value)]}."""
         self.curves.append({"what": what, "unit": unit, "lines": lines})
+
+    def keep(self, name, what):
+        """Everything measured, for the JSON alone."""
+        self.raw[name] = what
 
     def reach(self, key, value):
         """A figure that a bar judges."""
@@ -111,7 +118,7 @@ class Book:
                   for bar in bars.BARS]
         return {"machine": self.facts, "rows": self.rows, "tables": self.tables,
                 "curves": self.curves, "bars": judged,
-                "notes": self.notes}
+                "notes": self.notes, "raw": self.raw}
 
     def heading(self):
         self.say(machine.line(self.facts))

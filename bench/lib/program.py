@@ -129,12 +129,12 @@ class Program:
             seen.append((round(time.monotonic() - begun, 2), round(self.held_roughly(), 1)))
         return seen
 
-    def leave(self, least=0, most=300, now=False):
+    def leave(self, least=0, most=300, now=False, needed=True):
         """Lets what is cold leave. PREDICOMP: by itself, or `now`, on request. ZRAM: on request."""
         if self.way == PREDICOMP:
             if now:
                 self.command("evict", str(self.pid))
-            return self.wait_packed(least, most)
+            return self.wait_packed(least, most, needed)
         if self.way == ZRAM:
             page_out(self.pid)
             time.sleep(1)
@@ -169,9 +169,9 @@ class Program:
     def stat(self):
         return json.loads(self.command("stat", "--json", str(self.pid)))
 
-    def wait_packed(self, least=0, most=300):
+    def wait_packed(self, least=0, most=300, needed=True):
         """Until nothing more leaves for 3 s; at least `least` and at most `most` seconds. Fails if
-        nothing left at all: then there is nothing to measure."""
+        nothing left at all, unless that is not `needed`: then there is nothing to measure."""
         begun = time.monotonic()
         before, calm, enough = -1, 0, self.session.size(3, 1)
         while True:
@@ -182,11 +182,11 @@ class Program:
             self.session.progress("%s: %d pages packed after %d s" % (self.name, stored, spent))
             calm = calm + 1 if staged == 0 and stored - before <= stored // 200 else 0
             before = stored
-            if spent >= least and calm >= enough and (stored or spent >= 20):
+            if spent >= least and calm >= enough and (stored or not needed or spent >= 20):
                 break
             if spent >= most:
                 break
-        if not stored:
+        if needed and not stored:
             raise Failed("%s: no page was packed; state %s" % (self.name, stat.get("state")))
         return stat
 
