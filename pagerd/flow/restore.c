@@ -202,9 +202,15 @@ static enum restore_result batch_copy(struct restorer *r, struct batch *b, unsig
 
 static void batch_unpack(struct restorer *r, const struct batch *b, unsigned from, unsigned to)
 {
-	for (unsigned i = from; i < to; i++)
-		unpack_word(r, b->was[i - b->first], page_addr(b->unit, i),
+	const page_word *was = &b->was[from - b->first];
+
+	for (unsigned i = from; i < to; i++, was++) {
+		/* What is packed was left long ago: it comes from memory, not from a cache. */
+		if (i + 1 < to && page_state(was[1]) == PAGE_PACKED)
+			store_prefetch(page_ref(was[1]));
+		unpack_word(r, *was, page_addr(b->unit, i),
 			    r->page + (size_t)(i - b->first) * PC_PAGE);
+	}
 }
 
 static enum restore_result batch_restore(struct restorer *r, struct batch *b, unsigned from)

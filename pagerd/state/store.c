@@ -5,10 +5,12 @@
 #include "base/mem.h"
 #include "state/codec.h"
 
-#define GRAIN	    16u /* handles count in it; every slot size is a multiple */
-#define SLOT_MIN    48u
-#define SLAB_WORDS  ((STORE_SLAB / SLOT_MIN + 63) / 64)
-#define COMPACT_MIN (1u << 20)
+#define GRAIN	       16u /* handles count in it; every slot size is a multiple */
+#define SLOT_MIN       48u
+#define SLAB_WORDS     ((STORE_SLAB / SLOT_MIN + 63) / 64)
+#define COMPACT_MIN    (1u << 20)
+#define CACHE_LINE     64u
+#define PREFETCH_BYTES 512u /* from there on the CPU sees the stream by itself */
 
 /* Slot sizes: three runs of classes, each of `count` sizes from `first` up by `step`. */
 #define RUN1_FIRST 48u
@@ -390,6 +392,16 @@ struct store_bytes store_peek(store_ref ref, uint32_t seed)
 	if (!length_fits(p.slab, len) || entry_crc(e, len, seed) != e->crc)
 		return bad;
 	return (struct store_bytes){.bytes = e->bytes, .len = len};
+}
+
+void store_prefetch(store_ref ref)
+{
+	/* A prefetch reads nothing: a wrong handle is as harmless as a right one. */
+	const unsigned char *at = store.space + (ref - 1) * GRAIN;
+
+	__builtin_prefetch(&store.slab[(ref - 1) / (STORE_SLAB / GRAIN)]);
+	for (unsigned i = 0; i < PREFETCH_BYTES; i += CACHE_LINE)
+		__builtin_prefetch(at + i);
 }
 
 /* The slab has room again, or no entry any more: tells the work thread, once. */

@@ -76,6 +76,9 @@ void store_start(void *space, uint64_t max_bytes, void *table, store_give_back_f
 /* Copies the bytes in. 0 when full. len in 1..PC_PAGE. */
 store_ref store_put(const void *bytes, unsigned len, uint32_t seed);
 
+/* A hint that store_peek(ref) comes soon. */
+void store_prefetch(store_ref ref);
+
 /* The entry's bytes, checked against `seed`; valid until freed. */
 struct store_bytes store_peek(store_ref ref, uint32_t seed);
 
