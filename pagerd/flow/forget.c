@@ -56,12 +56,12 @@ static void release(unsigned shard, page_word w)
 /* Drops whatever the pager holds of the page; what is left is `then`. */
 static void drop(unsigned shard, struct unit *u, unsigned page, page_word then)
 {
-	page_word w = page_load(&u->word[page]);
+	page_word w = unit_peek(u, page);
 
 	release(shard, w);
 	if (page_away(w))
 		UNIT_COUNT(u, dropped);
-	page_store(&u->word[page], then);
+	page_store(unit_word(u, page), then);
 	unit_count(u, w, then);
 }
 
@@ -91,10 +91,10 @@ static void check_order(const struct unit *u, unsigned page)
 {
 	pc_addr at = u->base + (pc_addr)page * PC_PAGE;
 
-	if (u->remapped == remaps.number && page_away(u->word[page]) &&
+	if (u->remapped == remaps.number && page_away(unit_peek(u, page)) &&
 	    vma_covers(world.maps, at))
 		pc_fatal("an unmap and a remap of packed memory crossed; which came first is unknown",
-			 at, u->word[page]);
+			 at, unit_peek(u, page));
 }
 
 void forget_unmap(unsigned shard, pc_addr start, pc_addr end)
@@ -103,7 +103,7 @@ void forget_unmap(unsigned shard, pc_addr start, pc_addr end)
 		struct slice s = cut_slice(&at, end);
 
 		for (unsigned i = s.first; s.unit && i < s.end; i++) {
-			if (!s.unit->word[i])
+			if (!unit_peek(s.unit, i))
 				continue;
 			check_order(s.unit, i);
 			drop(shard, s.unit, i, page_make(PAGE_RESIDENT, 0));
@@ -128,9 +128,12 @@ void forget_discard(unsigned shard, pc_addr start, pc_addr end)
 			s.unit = range_ensure(from);
 		if (!s.unit)
 			pc_fatal("no room to note a discard", from, at);
-		for (unsigned i = s.first; i < s.end; i++)
-			drop(shard, s.unit, i,
-			     page_make(page_away(s.unit->word[i]) ? PAGE_RESIDENT : PAGE_REMOVING, 0));
+		unit_words(s.unit, s.first, s.end);
+		for (unsigned i = s.first; i < s.end; i++) {
+			bool away = page_away(unit_peek(s.unit, i));
+
+			drop(shard, s.unit, i, page_make(away ? PAGE_RESIDENT : PAGE_REMOVING, 0));
+		}
 	}
 }
 
@@ -141,18 +144,19 @@ static void move_page(unsigned shard, pc_addr from, pc_addr to)
 	struct unit *b;
 	page_word w;
 
-	if (!a || !a->word[i])
+	if (!a || !unit_peek(a, i))
 		return;
 	b = range_ensure(to);
 	/* Without a unit there is nowhere to note where the bytes are, so they would be lost. */
 	if (!b)
 		pc_fatal("no room to follow a remapped page", from, to);
 	unit_list(b);
-	w = page_load(&a->word[i]);
+	unit_words(b, k, k + 1);
+	w = unit_peek(a, i);
 	/* What the table has at the target was unmapped before: its own report is still to come. */
 	drop(shard, b, k, w);
 	unit_count(a, w, page_make(PAGE_RESIDENT, 0));
-	page_store(&a->word[i], page_make(PAGE_RESIDENT, 0));
+	page_store(unit_word(a, i), page_make(PAGE_RESIDENT, 0));
 	if (page_state(w) == PAGE_STAGED)
 		staging_rename(page_slot(w), to);
 	if (page_away(w)) {

@@ -69,7 +69,7 @@ static void publish_one(struct packer *p, unsigned i, pc_ns now)
 	struct unit *u = owner ? range_find(owner) : NULL;
 	page_word w;
 
-	if (!u || page_load(&u->word[page_in_unit(owner)]) != staged) {
+	if (!u || unit_peek(u, page_in_unit(owner)) != staged) {
 		COUNT(SHARD, compress_skips_wanted);
 		return;
 	}
@@ -79,7 +79,7 @@ static void publish_one(struct packer *p, unsigned i, pc_ns now)
 		p->poor++;
 		return;
 	}
-	if (!page_swing(&u->word[page_in_unit(owner)], staged, w)) {
+	if (!page_swing(unit_word(u, page_in_unit(owner)), staged, w)) {
 		COUNT(SHARD, compress_skips_wanted);
 		if (page_state(w) == PAGE_PACKED)
 			store_free(page_ref(w));
@@ -123,7 +123,7 @@ static bool still_staged(uint32_t slot)
 	gate_enter(&world.gate, GATE_WORK);
 	owner = staging_owner(slot);
 	u = owner ? range_find(owner) : NULL;
-	staged = u && page_load(&u->word[page_in_unit(owner)]) == page_make(PAGE_STAGED, slot);
+	staged = u && unit_peek(u, page_in_unit(owner)) == page_make(PAGE_STAGED, slot);
 	gate_leave(&world.gate, GATE_WORK);
 	return staged;
 }
@@ -182,9 +182,11 @@ static void pack_slots(struct packer *p, struct chunk *c, pc_ns now)
 
 static void mark_poor(struct unit *u, pc_addr owner)
 {
-	page_word *w = &u->word[page_in_unit(owner)];
+	unsigned page = page_in_unit(owner);
 
-	page_swing(w, page_make(PAGE_RESIDENT, 0), page_make(PAGE_RESIDENT, 0) | PAGE_POOR);
+	if (!unit_registered(u, page))
+		return;
+	page_swing(unit_word(u, page), page_make(PAGE_RESIDENT, 0), page_make(PAGE_RESIDENT, 0) | PAGE_POOR);
 }
 
 static void poor_backoff(struct unit *u, pc_ns now)
@@ -258,7 +260,7 @@ bool pack_chunk(struct packer *p, struct restorer *r, struct chunk *c, pc_ns now
 static void compact_unit(struct unit *u)
 {
 	for (unsigned i = 0; i < PC_UNIT_PAGES; i++) {
-		page_word w = page_load(&u->word[i]);
+		page_word w = unit_peek(u, i);
 		store_ref to;
 
 		if (page_state(w) != PAGE_PACKED)
@@ -267,7 +269,7 @@ static void compact_unit(struct unit *u)
 		if (!to)
 			continue;
 		/* Swung while the entry is still ours to read: a restorer that won it frees the old. */
-		if (page_swing(&u->word[i], w, page_make_packed(to, page_tag(w)))) {
+		if (page_swing(unit_word(u, i), w, page_make_packed(to, page_tag(w)))) {
 			store_free(page_ref(w));
 			COUNT(SHARD, compact_moved);
 		} else {

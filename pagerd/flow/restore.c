@@ -134,7 +134,7 @@ static void settle(struct restorer *r, struct unit *u, unsigned page, page_word 
 		UNIT_COUNT(u, given_back);
 	}
 	unit_count(u, was, RESIDENT_WORD);
-	page_store(&u->word[page], RESIDENT_WORD);
+	page_store(unit_word(u, page), RESIDENT_WORD);
 }
 
 /* ---- a batch: pages [first, end) of a unit, won by this thread ------------------------------ */
@@ -147,8 +147,8 @@ struct batch {
 
 static bool win(struct unit *u, unsigned page, page_word *was)
 {
-	*was = page_load(&u->word[page]);
-	return page_away(*was) && page_swing(&u->word[page], *was, RETURN_WORD);
+	*was = unit_peek(u, page);
+	return page_away(*was) && page_swing(unit_word(u, page), *was, RETURN_WORD);
 }
 
 /* Wins pages from `page` on, at most up to `end`. */
@@ -161,7 +161,7 @@ static void batch_grow(struct batch *b, unsigned end)
 static void batch_undo(struct batch *b, unsigned from)
 {
 	for (unsigned i = from; i < b->end; i++)
-		page_store(&b->unit->word[i], b->was[i - b->first]);
+		page_store(unit_word(b->unit, i), b->was[i - b->first]);
 }
 
 /*
@@ -243,12 +243,12 @@ static unsigned win_staged_run(struct unit *u, unsigned first, uint32_t *slot, u
 	page_word w;
 
 	for (; n < max; n++) {
-		w = page_load(&u->word[first + n]);
+		w = unit_peek(u, first + n);
 		if (page_state(w) != PAGE_STAGED || (n && page_slot(w) != *slot + n))
 			break;
 		if (!n)
 			*slot = page_slot(w);
-		if (!page_swing(&u->word[first + n], w, RETURN_WORD))
+		if (!page_swing(unit_word(u, first + n), w, RETURN_WORD))
 			break;
 	}
 	return n;
@@ -263,7 +263,7 @@ static void return_staged(struct restorer *r, struct unit *u, unsigned page, uin
 	COUNT(r->shard, give_back_pages);
 	UNIT_COUNT(u, given_back);
 	unit_count(u, was, RESIDENT_WORD);
-	page_store(&u->word[page], RESIDENT_WORD);
+	page_store(unit_word(u, page), RESIDENT_WORD);
 }
 
 /*
@@ -298,7 +298,7 @@ static enum restore_result give_back_run(struct restorer *r, struct unit *u, uns
 	unsigned came = agree ? 0 : move_run(r, u, first, slot, n, &res);
 
 	for (unsigned k = came; k < n; k++)
-		page_store(&u->word[first + k], page_make(PAGE_STAGED, slot + k));
+		page_store(unit_word(u, first + k), page_make(PAGE_STAGED, slot + k));
 	if (came == n)
 		return RESTORE_DONE;
 	if (res == UFFD_AGAIN || res == UFFD_GONE)
@@ -432,7 +432,7 @@ static enum restore_result restore_hole(struct restorer *r, struct unit *u, unsi
 	enum uffd_result res = write ? copy_in(at, zeros, PC_PAGE, &done)
 				     : uffd_zero(&world.uffd, at, PC_PAGE);
 
-	page_store(&u->word[page], res == UFFD_DONE ? RESIDENT_WORD : w);
+	page_store(unit_word(u, page), res == UFFD_DONE ? RESIDENT_WORD : w);
 	if (res == UFFD_DONE) {
 		COUNT(r->shard, zero_fills);
 		return RESTORE_DONE;
@@ -447,11 +447,11 @@ static enum restore_result restore_hole(struct restorer *r, struct unit *u, unsi
 static enum restore_result serve(struct restorer *r, struct unit *u, unsigned page,
 				 const struct uffd_event *fault, pc_ns now)
 {
-	page_word w = page_load(&u->word[page]);
+	page_word w = unit_peek(u, page);
 	enum page_state s = page_state(w);
 
 	if (s == PAGE_LEAVING || s == PAGE_RETURNING ||
-	    !page_swing(&u->word[page], w, RETURN_WORD)) {
+	    !page_swing(unit_word(u, page), w, RETURN_WORD)) {
 		/* Somebody is at it, inside the gate like us: the thread looks again. */
 		COUNT(r->shard, restore_raced);
 		uffd_wake(&world.uffd, fault->start, fault->end);

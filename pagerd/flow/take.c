@@ -86,7 +86,7 @@ static unsigned choose_runs(struct take *t, pc_ns now)
 
 	for (unsigned i = 0; i <= PC_UNIT_PAGES; i++) {
 		bool end = i == PC_UNIT_PAGES || !bit(t->managed, i);
-		bool want = !end && wanted(t, i, page_load(&t->unit->word[i]), now);
+		bool want = !end && wanted(t, i, unit_peek(t->unit, i), now);
 
 		if (in_run && (end || (want && i - last > RUN_GAP_MAX))) {
 			if (in_run >= least) {
@@ -206,10 +206,10 @@ static bool still_whole(const struct take *t, const struct piece *p)
 static void settle_discards(struct take *t)
 {
 	for (unsigned i = 0; i < PC_UNIT_PAGES; i++) {
-		page_word w = page_load(&t->unit->word[i]);
+		page_word w = unit_peek(t->unit, i);
 
 		if (page_state(w) == PAGE_REMOVING && !bit(t->present, i))
-			page_swing(&t->unit->word[i], w, page_make(PAGE_RESIDENT, 0));
+			page_swing(unit_word(t->unit, i), w, page_make(PAGE_RESIDENT, 0));
 	}
 }
 
@@ -221,13 +221,13 @@ static void staged_one(struct take *t, unsigned page)
 	staging_hold(slot, addr_of(t, page));
 	UNIT_COUNT(t->unit, taken);
 	unit_count(t->unit, page_make(PAGE_RESIDENT, 0), w);
-	page_store(&t->unit->word[page], w);
+	page_store(unit_word(t->unit, page), w);
 	t->taken++;
 }
 
 static void leave_alone(struct take *t, unsigned page)
 {
-	page_store(&t->unit->word[page], page_make(PAGE_RESIDENT, 0));
+	page_store(unit_word(t->unit, page), page_make(PAGE_RESIDENT, 0));
 }
 
 /* What stopped the move: that page is skipped, and for most causes all of the unit stops. */
@@ -286,10 +286,10 @@ static void move_out(struct take *t, unsigned i, unsigned end)
 
 static bool win_leaving(struct take *t, unsigned page, pc_ns now)
 {
-	page_word w = page_load(&t->unit->word[page]);
+	page_word w = unit_peek(t->unit, page);
 
 	return wanted(t, page, w, now) &&
-	       page_swing(&t->unit->word[page], w, page_make(PAGE_LEAVING, 0));
+	       page_swing(unit_word(t->unit, page), w, page_make(PAGE_LEAVING, 0));
 }
 
 /* Wins the wanted pages of [i, end) run by run and moves them. */

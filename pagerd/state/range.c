@@ -6,7 +6,9 @@
 static struct {
 	uint32_t *slot; /* unit number + 1, 0 none: open addressing, linear */
 	struct unit *unit;
-	page_word *word;
+	page_word (*group)[UNIT_GROUP];
+	uint32_t groups;     /* that were ever in use */
+	uint32_t free_group; /* number + 1 of the first freed group; linked through its first word */
 	uint32_t slots; /* a power of two, at least twice max_units */
 	uint32_t limit; /* numbers handed out so far */
 	uint32_t max_units;
@@ -50,14 +52,14 @@ void range_start(void *memory, uint32_t max_units)
 	table.slots = slots_for(max_units);
 	table.slot = (void *)(m + part(&n, table.slots * sizeof(uint32_t)));
 	table.unit = (void *)(m + part(&n, (size_t)max_units * sizeof(struct unit)));
-	table.word = (void *)(m + part(&n, (size_t)max_units * PC_UNIT_PAGES * sizeof(page_word)));
+	table.group = (void *)(m + part(&n, (size_t)max_units * PC_UNIT_PAGES * sizeof(page_word)));
 	table.max_units = max_units;
 }
 
 size_t range_resident_bytes(void)
 {
 	return page_ceil(table.limit * sizeof(struct unit)) +
-	       (size_t)table.in_use * PC_UNIT_PAGES * sizeof(page_word) +
+	       page_ceil((size_t)table.groups * sizeof(*table.group)) +
 	       PC_MIN(table.slots * sizeof(uint32_t), table.in_use * PC_PAGE);
 }
 
@@ -120,7 +122,7 @@ struct unit *range_ensure(pc_addr addr)
 	u = &table.unit[number - 1];
 	memset(u, 0, sizeof(*u));
 	u->base = unit_floor(addr);
-	u->word = &table.word[(size_t)(number - 1) * PC_UNIT_PAGES];
+	u->live = true;
 	table.in_use++;
 	for (i = home_of(addr); table.slot[i]; i = next_slot(i))
 		;
@@ -149,6 +151,36 @@ static void vacate(uint32_t hole)
 	}
 }
 
+/* There are as many groups as all units can have: this cannot fail. */
+static page_word *new_group(void)
+{
+	uint32_t number = table.free_group;
+	page_word *group;
+
+	if (!number)
+		return table.group[table.groups++];
+	group = table.group[number - 1];
+	table.free_group = (uint32_t)group[0];
+	group[0] = page_make(PAGE_RESIDENT, 0);
+	return group;
+}
+
+static void free_group(page_word *group)
+{
+	if (!group)
+		return;
+	memset(group, 0, sizeof(*table.group));
+	group[0] = table.free_group;
+	table.free_group = (uint32_t)((group - table.group[0]) / UNIT_GROUP) + 1;
+}
+
+void unit_words(struct unit *u, unsigned first, unsigned end)
+{
+	for (unsigned i = first / UNIT_GROUP; i * UNIT_GROUP < end; i++)
+		if (!u->words[i])
+			store_release(&u->words[i], new_group()); /* pairs with unit_peek */
+}
+
 void range_free(struct unit *u)
 {
 	uint32_t number = (uint32_t)(u - table.unit) + 1;
@@ -159,7 +191,8 @@ void range_free(struct unit *u)
 	while (table.slot[i] != number)
 		i = next_slot(i);
 	vacate(i);
-	memset(u->word, 0, PC_UNIT_PAGES * sizeof(page_word));
+	for (i = 0; i < UNIT_MAP_WORDS; i++)
+		free_group(u->words[i]);
 	units_close(u->row);
 	memset(u, 0, sizeof(*u));
 	u->seen = table.free;
@@ -177,7 +210,7 @@ struct unit *range_at(uint32_t number)
 	struct unit *u = &table.unit[number];
 
 	PC_ASSERT(number < table.limit);
-	return u->word ? u : NULL;
+	return u->live ? u : NULL;
 }
 
 void unit_list(struct unit *u)
@@ -205,6 +238,8 @@ void unit_count(struct unit *u, page_word was, page_word is)
 void unit_set_registered(struct unit *u, unsigned first, unsigned end, bool on)
 {
 	PC_ASSERT(end <= PC_UNIT_PAGES);
+	if (on)
+		unit_words(u, first, end);
 	for (unsigned i = first; i < end; i++) {
 		uint64_t bit = 1ull << (i % 64);
 		uint64_t *map = &u->registered[i / 64];
@@ -246,11 +281,11 @@ static bool unit_valid(const struct unit *u)
 	unsigned away = 0, staged = 0;
 
 	for (unsigned i = 0; i < PC_UNIT_PAGES; i++) {
-		enum page_state s = page_state(u->word[i]);
+		enum page_state s = page_state(unit_peek(u, i));
 
 		if (s == PAGE_LEAVING || s == PAGE_RETURNING)
 			return false;
-		away += page_away(u->word[i]);
+		away += page_away(unit_peek(u, i));
 		staged += s == PAGE_STAGED;
 	}
 	return away == u->away && staged == u->staged;

@@ -5,10 +5,11 @@
  *         hash table leads from an address to its unit: some heaps (V8's) scatter pieces of 256 KiB
  *         all over the address space, where a tree would spend a page per level on each.
  *
- *           address >> 21  -> slot (open addressing) -> unit -> word[512]
+ *           address >> 21  -> slot (open addressing) -> unit -> words[8] -> word[64]
  *
  *         Table, units and words come from demand-zero memory, so what is never used costs nothing.
- *         A unit costs 320 bytes, and 4 KiB of words once a page of it has left: 0.2 %.
+ *         A unit costs 384 bytes, and 512 bytes of words for each 256 KiB of it that was ever
+ *         registered: 0.2 % of a whole unit, 0.35 % of a lone piece of V8's.
  *         registered[] says which pages the kernel reports to us, as far as we know. The kernel may
  *         know more (a mapping that grew in place): a fault there adopts the page.
  * OWNS    units and words. Knows nothing of what a word means beyond "not zero".
@@ -25,10 +26,11 @@
 #include "state/page.h"
 
 #define UNIT_MAP_WORDS (PC_UNIT_PAGES / 64)
+#define UNIT_GROUP     64u /* page words that exist together */
 
 struct unit {
 	pc_addr base;
-	page_word *word; /* PC_UNIT_PAGES */
+	page_word *words[UNIT_MAP_WORDS]; /* groups of UNIT_GROUP pages; NULL: all RESIDENT */
 	uint64_t registered[UNIT_MAP_WORDS];
 	uint64_t forkless[UNIT_MAP_WORDS]; /* of those, where MADV_DONTFORK is not the pager's to set */
 	uint32_t away;    /* pages whose bytes are with the pager; atomic */
@@ -36,6 +38,7 @@ struct unit {
 	uint32_t seen;    /* discovery walk that last found memory here */
 	uint32_t remapped; /* number of the last remap that brought words here; flow/forget.c */
 	uint32_t dontfork; /* MADV_DONTFORK is set on its registered runs */
+	bool live;         /* in the table */
 	uint32_t row;      /* of the segment's unit table; 0 none of its own */
 	struct heat heat;
 };
@@ -69,6 +72,27 @@ void unit_list(struct unit *u);
 void unit_count(struct unit *u, page_word was, page_word is);
 
 void unit_set_registered(struct unit *u, unsigned first, unsigned end, bool on);
+/*
+ * The word of a page: unit_peek() of any page, unit_word() where the words exist. They exist for
+ * every page that is registered or was once, and after unit_words(), which makes those of
+ * [first, end): by the work thread inside the gate, or by anybody who has closed it.
+ */
+void unit_words(struct unit *u, unsigned first, unsigned end);
+
+static inline page_word *unit_word(const struct unit *u, unsigned page)
+{
+	/* Pairs with unit_words. */
+	return load_acquire(&u->words[page / UNIT_GROUP]) + page % UNIT_GROUP;
+}
+
+static inline page_word unit_peek(const struct unit *u, unsigned page)
+{
+	/* Pairs with unit_words. */
+	const page_word *group = load_acquire(&u->words[page / UNIT_GROUP]);
+
+	return group ? page_load(&group[page % UNIT_GROUP]) : page_make(PAGE_RESIDENT, 0);
+}
+
 bool unit_any_registered(const struct unit *u);
 
 /* Next run [*first, *end) of set bits at or after *first; false if none. `map` of PC_UNIT_PAGES. */

@@ -82,7 +82,8 @@ static void test_a_freed_unit_is_gone(void **unused)
 	struct unit *u = range_ensure(PC_UNIT);
 
 	(void)unused;
-	u->word[7] = page_make(PAGE_RESIDENT, 1);
+	unit_words(u, 0, PC_UNIT_PAGES);
+	page_store(unit_word(u, 7), page_make(PAGE_RESIDENT, 1));
 	u->heat.fails = 3;
 	range_free(u);
 	assert_null(range_find(PC_UNIT));
@@ -90,8 +91,33 @@ static void test_a_freed_unit_is_gone(void **unused)
 	u = range_ensure(9 * PC_UNIT);
 	assert_ptr_equal(range_at(0), u);
 	assert_int_equal(u->base, 9 * PC_UNIT);
-	assert_int_equal(u->word[7], 0);
+	assert_int_equal(unit_peek(u, 7), 0);
+	unit_words(u, 0, PC_UNIT_PAGES);
+	for (unsigned i = 0; i < PC_UNIT_PAGES; i++)
+		assert_int_equal(unit_peek(u, i), 0);
 	assert_int_equal(u->heat.fails, 0);
+}
+
+/* A heap in lone pieces of 256 KiB pays for the words of those alone. */
+static void test_words_exist_by_the_group(void **unused)
+{
+	size_t before = range_resident_bytes();
+	struct unit *u;
+
+	(void)unused;
+	for (unsigned i = 0; i < UNITS; i++) {
+		u = range_ensure(i * PC_UNIT);
+		unit_set_registered(u, 64, 128, true);
+		assert_int_equal(unit_peek(u, 63), 0);
+		assert_null(u->words[0]);
+		assert_non_null(u->words[1]);
+		assert_null(u->words[2]);
+	}
+	assert_in_range(range_resident_bytes() - before, UNITS * 64 * sizeof(page_word),
+			UNITS * (64 * sizeof(page_word) + sizeof(*u)) + 4 * PC_PAGE);
+	for (unsigned i = 1; i < UNITS; i++)
+		assert_ptr_not_equal(range_find(i * PC_UNIT)->words[1],
+				     range_find((i - 1) * PC_UNIT)->words[1]);
 }
 
 static void test_counts_follow_words(void **unused)
@@ -177,15 +203,16 @@ static void test_a_wrong_table_is_not_valid(void **unused)
 
 	(void)unused;
 	assert_true(range_valid());
-	u->word[3] = page_make(PAGE_SAME, 9);
+	unit_words(u, 0, 5);
+	page_store(unit_word(u, 3), page_make(PAGE_SAME, 9));
 	assert_false(range_valid());
-	unit_count(u, page_make(PAGE_RESIDENT, 0), u->word[3]);
+	unit_count(u, page_make(PAGE_RESIDENT, 0), unit_peek(u, 3));
 	assert_true(range_valid());
-	u->word[4] = page_make(PAGE_LEAVING, 0);
+	page_store(unit_word(u, 4), page_make(PAGE_LEAVING, 0));
 	assert_false(range_valid());
-	u->word[4] = page_make(PAGE_RETURNING, 0);
+	page_store(unit_word(u, 4), page_make(PAGE_RETURNING, 0));
 	assert_false(range_valid());
-	u->word[4] = 0;
+	page_store(unit_word(u, 4), 0);
 	u->staged++;
 	assert_false(range_valid());
 }
@@ -240,13 +267,13 @@ static pc_addr address(unsigned i)
 /* An address's unit remembers what was written into it, whatever else comes and goes. */
 static void test_against_the_model(void **unused)
 {
-	const char *seed = getenv("PREDICOMP_TEST_SEED");
+	const char *seed = getenv("TEST_SEED");
 	uint64_t mark[ADDRESSES] = {0};
 	unsigned in_use = 0;
 
 	(void)unused;
 	dice = seed ? strtoull(seed, NULL, 0) : 1;
-	printf("PREDICOMP_TEST_SEED=%llu\n", (unsigned long long)dice);
+	printf("TEST_SEED=%llu\n", (unsigned long long)dice);
 	for (unsigned op = 1; op < OPS; op++) {
 		unsigned i = roll(ADDRESSES);
 		struct unit *u = range_find(address(i) + roll(PC_UNIT));
@@ -254,7 +281,7 @@ static void test_against_the_model(void **unused)
 		assert_int_equal(u != NULL, mark[i] != 0);
 		if (u) {
 			assert_int_equal(u->base, address(i));
-			assert_int_equal(u->word[i], mark[i] << 3);
+			assert_int_equal(unit_peek(u, i), mark[i] << 3);
 			if (roll(2))
 				continue;
 			range_free(u);
@@ -267,9 +294,10 @@ static void test_against_the_model(void **unused)
 		if (!u)
 			continue;
 		for (unsigned k = 0; k < ADDRESSES; k++)
-			assert_int_equal(u->word[k], 0);
+			assert_int_equal(unit_peek(u, k), 0);
 		mark[i] = op;
-		u->word[i] = page_make(PAGE_RESIDENT, op);
+		unit_words(u, i, i + 1);
+		page_store(unit_word(u, i), page_make(PAGE_RESIDENT, op));
 		in_use++;
 	}
 	assert_true(range_valid());
@@ -285,6 +313,7 @@ int main(void)
 	    TEST(test_the_ends_of_the_address_space),
 	    TEST(test_a_full_table_says_so),
 	    TEST(test_a_freed_unit_is_gone),
+	    TEST(test_words_exist_by_the_group),
 	    TEST(test_counts_follow_words),
 	    TEST(test_units_have_rows),
 	    TEST(test_words_carry_what_was_put_in),

@@ -540,7 +540,7 @@ static void check(bool right, const char *what)
 static void check_unit(const struct unit *u)
 {
 	for (unsigned i = 0; i < PC_UNIT_PAGES; i++) {
-		page_word w = u->word[i];
+		page_word w = unit_peek(u, i);
 		pc_addr at = u->base + i * PC_PAGE;
 
 		check(page_state(w) != PAGE_STAGED || staging_owner(page_slot(w)) == at,
