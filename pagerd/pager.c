@@ -44,7 +44,14 @@
 struct world world;
 
 /* What a thread of the program asks of the work thread. One at a time, under host.lock. */
-enum request { REQUEST_NONE, REQUEST_RETURN, REQUEST_WILLNEED, REQUEST_COLD, REQUEST_PHASE };
+enum request {
+	REQUEST_NONE,
+	REQUEST_RETURN,
+	REQUEST_WILLNEED,
+	REQUEST_COLD,
+	REQUEST_PHASE,
+	REQUEST_END_SAMPLING,
+};
 
 /* What a thread had blocked before it came here. */
 struct mask {
@@ -84,6 +91,19 @@ static struct {
 	bool probed;
 	bool opened; /* world is open */
 } crew;
+
+static const char *const inert_texts[PC_INERT_COUNT] = {
+#define PC_INERT(id, why) [PC_INERT_##id] = "not managed: " why,
+#include "predicomp/inert.def"
+#undef PC_INERT
+};
+
+static const char *const missing_texts[PC_CAP_COUNT] = {
+#define PC_CAP(id, name, need, consequence, remedy)                                                \
+	[PC_CAP_##id] = "not managed: no " name "; remedy: " remedy,
+#include "predicomp/caps.def"
+#undef PC_CAP
+};
 
 /* ---- showing -------------------------------------------------------------------------------- */
 
@@ -307,6 +327,14 @@ static bool ready_work(void)
 	return crew.work.restorer.page != NULL;
 }
 
+/* A missing capability by its name, for "something is missing" helps nobody. */
+static void say_why(enum pc_inert reason)
+{
+	const int cap = reason == PC_INERT_MISSING_CAP && crew.probed ? caps_missing() : -1;
+
+	log_say(LOG_INFO, cap >= 0 ? missing_texts[cap] : inert_texts[reason]);
+}
+
 static void activate(void)
 {
 	enum pc_inert reason = unfit();
@@ -323,7 +351,7 @@ static void activate(void)
 			reason = PC_INERT_MISSING_CAP;
 	}
 	if (reason != PC_INERT_NONE) {
-		log_line(LOG_INFO, "left alone", "reason", reason, NULL, 0);
+		say_why(reason);
 		show(PC_STATE_INERT, reason);
 		return;
 	}
@@ -419,6 +447,9 @@ static void serve_host(void)
 	case REQUEST_PHASE:
 		if (crew.active)
 			work_new_phase(&crew.work);
+		break;
+	case REQUEST_END_SAMPLING:
+		sample_stop();
 		break;
 	}
 	store_release(&crew.request, REQUEST_NONE); /* pairs with ask() */
@@ -822,6 +853,19 @@ int pager_hint(enum pager_hint hint, pc_addr start, pc_addr end)
 	ask(what[hint], page_ceil(start), page_floor(end), false);
 	leave_host();
 	return 0;
+}
+
+const char *pager_inert_text(enum pc_inert reason)
+{
+	return inert_texts[reason];
+}
+
+void pager_give_back(void)
+{
+	if (!sample_by_damon() || !enter_host())
+		return;
+	ask(REQUEST_END_SAMPLING, 0, 0, true);
+	leave_host();
 }
 
 int pager_active(void)

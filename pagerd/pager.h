@@ -46,6 +46,8 @@ int pager_start(const char *program);
  */
 void pager_refuse(enum pc_inert reason);
 
+const char *pager_inert_text(enum pc_inert reason); /* "not managed: " and why */
+
 /*
  * Restores everything, unregisters everything, ends every pager thread. When it returns the process
  * is as if the library were not loaded. Calls nest; each needs its pager_continue(). Used around
@@ -100,6 +102,12 @@ void pager_thread_born(int tid, pc_addr thread_pointer, pc_addr stack);
 
 enum pager_hint { PAGER_WILLNEED, PAGER_COLD, PAGER_PHASE };
 int pager_hint(enum pager_hint hint, pc_addr start, pc_addr end); /* 0, -EAGAIN, -EINVAL */
+
+/*
+ * The program is about to end: what was borrowed from the system at large, DAMON, goes back. Memory
+ * stays managed. A program that is killed gives nothing back; kernel/damon.h says what follows.
+ */
+void pager_give_back(void);
 
 /* 1 while memory is managed. */
 int pager_active(void);

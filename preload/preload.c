@@ -66,15 +66,9 @@ static bool read_options(char *const *envp)
 	return false;
 }
 
-static const char *const not_managed[] = {
-#define PC_INERT(id, why) "not managed: " why,
-#include "predicomp/inert.def"
-#undef PC_INERT
-};
-
 static void leave_alone(enum pc_inert reason)
 {
-	log_say(LOG_INFO, not_managed[reason]);
+	log_say(LOG_INFO, pager_inert_text(reason));
 	pager_refuse(reason);
 }
 
@@ -116,4 +110,5 @@ __attribute__((destructor)) static void at_exit(void)
 {
 	if (reports)
 		exit_report();
+	pager_give_back();
 }

@@ -188,24 +188,28 @@ static int find_areas(void)
 }
 
 /* Inside the gate, since pagers add units too, with the gate closed. */
-static void mark_area(const struct pc_span *s)
+static void mark_area(const struct pc_span *s, pc_ns now)
 {
 	gate_enter(&world.gate, GATE_WORK);
 	for (pc_addr at = unit_floor(s->start); at < s->end; at += PC_UNIT) {
 		struct unit *u = range_ensure(at);
 
-		if (u)
-			u->seen = disco.walk;
+		if (!u)
+			continue;
+		/* Nobody has watched it yet: its age begins now. */
+		if (!u->seen)
+			heat_warm(&u->heat, now);
+		u->seen = disco.walk;
 	}
 	gate_leave(&world.gate, GATE_WORK);
 }
 
 /* Units of memory that is still there are marked; the others may be freed. */
-static void mark_units(void)
+static void mark_units(pc_ns now)
 {
 	disco.walk++;
 	for (uint32_t i = 0; i < disco.areas.count; i++)
-		mark_area(&disco.areas.span[i]);
+		mark_area(&disco.areas.span[i], now);
 }
 
 static bool is_dead(const struct unit *u)
@@ -288,7 +292,7 @@ int discover_walk(pc_ns now)
 	}
 	if (err)
 		return err;
-	mark_units();
+	mark_units(now);
 	free_dead_units();
 	SET(bytes_managed, span_bytes(&disco.areas));
 	return 0;

@@ -3,7 +3,10 @@
  *
  * DESIGN  Once a second, or four times a cold age, the regions are read; a unit that a region with
  *         accesses touches is warm. When DAMON cannot be used, or stops being ours, the staging
- *         probe serves alone, and that is said once. A stopped kdamond is set up again.
+ *         probe serves alone, and that is said once. A stopped kdamond is set up again. What DAMON
+ *         has not watched for a cold age is not cold: units begin warm, and all are warm when it
+ *         takes over. It is told of at most WATCH_MAX stretches, so that most of its regions are
+ *         its own to place: of more, neighbours are watched together with the gaps between them.
  * THREADS the work thread: a read blocks it for about an aggregation interval.
  */
 #ifndef PC_FLOW_SAMPLE_H

@@ -7,13 +7,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 
 #define PATH_BYTES 256
 #define TEXT_BYTES 128
 
-#define SAMPLE_US 5000u
-#define AGGR_US	  100000u
-#define UPDATE_US 1000000u
+#define UPDATE_US 1000003u /* the mark; fvaddr has nothing to update */
+
+#define UPDATE_FILE "contexts/0/monitoring_attrs/intervals/update_us"
+#define PID_FILE    "contexts/0/targets/0/pid_target"
 
 #define REGIONS "contexts/0/targets/0/regions"
 #define TRIED	"contexts/0/schemes/0/tried_regions"
@@ -23,11 +25,8 @@ static const struct {
 	const char *file;
 	uint64_t value;
 } numbers[] = {
-    {"contexts/0/monitoring_attrs/intervals/sample_us", SAMPLE_US},
-    {"contexts/0/monitoring_attrs/intervals/aggr_us", AGGR_US},
-    {"contexts/0/monitoring_attrs/intervals/update_us", UPDATE_US},
-    {"contexts/0/monitoring_attrs/nr_regions/min", 10},
-    {"contexts/0/monitoring_attrs/nr_regions/max", DAMON_RANGES_MAX},
+    {UPDATE_FILE, UPDATE_US},
+    {"contexts/0/monitoring_attrs/nr_regions/max", DAMON_REGIONS_MAX},
     {"contexts/0/targets/nr_targets", 1},
     {"contexts/0/schemes/nr_schemes", 1},
     {"contexts/0/schemes/0/access_pattern/sz/max", UINT64_MAX},
@@ -117,26 +116,70 @@ static int get_item(const struct damon *d, const char *folder, unsigned i, const
 
 /* --- before anything is written --- */
 
-/* Opened for writing too, which tells whether we may, without doing it. */
-static int count_kdamonds(const char *root, uint64_t *count)
+/*
+ * Opened for writing too, which tells whether we may, without doing it. The descriptor, locked, or
+ * -EBUSY when another process of ours has it.
+ */
+static int take_lock(const char *root)
 {
-	char path[PATH_BYTES], text[TEXT_BYTES];
-	long fd, len;
+	char path[PATH_BYTES];
+	long fd, err;
 
 	nr_path(path, root);
 	fd = sys_open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return plain((int)fd);
-	len = procfile_read_fd((int)fd, text, sizeof(text));
+	err = SYS2(__NR_flock, fd, LOCK_EX | LOCK_NB);
+	if (!err)
+		return (int)fd;
 	sys_close((int)fd);
+	return err == -EAGAIN ? -EBUSY : (int)err;
+}
+
+static void drop_lock(struct damon *d)
+{
+	if (d->lock >= 0)
+		sys_close(d->lock);
+	d->lock = -1;
+}
+
+static int count_kdamonds(int lock, uint64_t *count)
+{
+	char text[TEXT_BYTES];
+	long len = procfile_read_fd(lock, text, sizeof(text));
+
 	return len < 0 ? (int)len : parse_u64(text, count);
 }
 
-/* 0 when no kdamond of sysfs is on. One that vanishes meanwhile has someone at work on it. */
-static int check_idle(const char *root, uint64_t count)
+/* 0 when the file holds just that number, -EBUSY when it holds another. */
+static int check_number(const char *root, uint64_t kdamond, const char *file, uint64_t wanted)
+{
+	char path[PATH_BYTES];
+	uint64_t value;
+	int err;
+
+	path_of(path, root, kdamond, file);
+	err = procfile_number(path, &value);
+	return !err && value != wanted ? -EBUSY : err;
+}
+
+/* Marked, and watching that process. */
+static int check_marked(const char *root, uint64_t kdamond, int pid)
+{
+	int err = check_number(root, kdamond, UPDATE_FILE, UPDATE_US);
+
+	return err ? err : check_number(root, kdamond, PID_FILE, (uint64_t)pid);
+}
+
+/*
+ * 0 when no kdamond of sysfs is on, but for ours: its number plus one is then in *left. One that
+ * vanishes meanwhile has someone at work on it.
+ */
+static int check_idle(const char *root, uint64_t count, int pid, uint64_t *left)
 {
 	char path[PATH_BYTES], text[TEXT_BYTES];
 
+	*left = 0;
 	for (uint64_t i = 0; i < count; i++) {
 		long len;
 
@@ -146,17 +189,22 @@ static int check_idle(const char *root, uint64_t count)
 			return -EBUSY;
 		if (len < 0)
 			return (int)len;
-		if (!text_equal(text, "off"))
+		if (text_equal(text, "off"))
+			continue;
+		/* What another process of ours set up has an owner. */
+		if (!text_equal(text, "on") || check_marked(root, i, pid))
 			return -EBUSY;
+		*left = i + 1;
 	}
 	return 0;
 }
 
-static int look(const char *root, uint64_t *count)
+static int look(const char *root, int lock, int pid, uint64_t *left)
 {
-	int err = count_kdamonds(root, count);
+	uint64_t count;
+	int err = count_kdamonds(lock, &count);
 
-	return err ? err : check_idle(root, *count);
+	return err ? err : check_idle(root, count, pid, left);
 }
 
 static bool has_line(const char *text, const char *wanted)
@@ -180,19 +228,28 @@ static const char *pick_operations(const char *listed)
 	return has_line(listed, "vaddr") ? "vaddr" : NULL;
 }
 
-int damon_probe(const char *root)
+static bool lists_operations(const char *root)
 {
 	char path[PATH_BYTES], listed[TEXT_BYTES];
-	uint64_t count;
-	int err = look(root, &count);
 
-	if (err)
-		return err;
 	/* Only a context lists the operations; without one damon_start() will find out. */
 	path_of(path, root, 0, "contexts/0/avail_operations");
-	if (procfile_read(path, listed, sizeof(listed)) < 0)
-		return 0;
-	return pick_operations(listed) ? 0 : -ENOENT;
+	return procfile_read(path, listed, sizeof(listed)) < 0 || pick_operations(listed);
+}
+
+int damon_probe(const char *root)
+{
+	const int lock = take_lock(root);
+	uint64_t left;
+	int err;
+
+	if (lock < 0)
+		return lock;
+	err = look(root, lock, (int)sys_getpid(), &left);
+	sys_close(lock);
+	if (err)
+		return err;
+	return lists_operations(root) ? 0 : -ENOENT;
 }
 
 /* --- the ranges, in ascending order without a sorted copy: there may be a thousand --- */
@@ -265,7 +322,22 @@ static int put_operations(struct damon *d)
 	return put(d, "contexts/0/operations", operations);
 }
 
-static int configure(struct damon *d, int pid, const struct pc_span *ranges, unsigned count)
+static int put_detail(struct damon *d, const struct damon_detail *detail)
+{
+	const uint64_t sample_us = detail->sample_ms * 1000ull;
+	int err = put_number(d, "contexts/0/monitoring_attrs/intervals/sample_us", sample_us);
+
+	if (!err)
+		err = put_number(d, "contexts/0/monitoring_attrs/intervals/aggr_us",
+				 sample_us * DAMON_SAMPLES);
+	if (!err)
+		err = put_number(d, "contexts/0/monitoring_attrs/nr_regions/min", detail->regions);
+	d->aggr_ms = detail->sample_ms * DAMON_SAMPLES;
+	return err;
+}
+
+static int configure(struct damon *d, int pid, const struct damon_detail *detail,
+		     const struct pc_span *ranges, unsigned count)
 {
 	int err = put_number(d, "contexts/nr_contexts", 1);
 
@@ -274,9 +346,11 @@ static int configure(struct damon *d, int pid, const struct pc_span *ranges, uns
 	for (unsigned i = 0; i < PC_ARRAY_LEN(numbers) && !err; i++)
 		err = put_number(d, numbers[i].file, numbers[i].value);
 	if (!err)
+		err = put_detail(d, detail);
+	if (!err)
 		err = put(d, "contexts/0/schemes/0/action", "stat");
 	if (!err)
-		err = put_number(d, "contexts/0/targets/0/pid_target", (uint64_t)pid);
+		err = put_number(d, PID_FILE, (uint64_t)pid);
 	if (!err && d->fixed_ranges)
 		err = put_ranges(d, ranges, count);
 	return err;
@@ -297,7 +371,7 @@ static int read_pid(const struct damon *d, int *pid)
 	return 0;
 }
 
-static int switch_on(struct damon *d)
+static int switch_on(struct damon *d, int pid)
 {
 	int err = put(d, "state", "on");
 
@@ -306,6 +380,9 @@ static int switch_on(struct damon *d)
 	err = read_pid(d, &d->kdamond_pid);
 	if (!err && !d->kdamond_pid)
 		err = -ESRCH;
+	/* Another tool knows nothing of the lock: what is on now may not be what we wrote. */
+	if (!err)
+		err = check_marked(d->root, d->index, pid);
 	/* One whose name is not known could not be told from another's later. */
 	if (err)
 		put(d, "state", "off");
@@ -313,12 +390,46 @@ static int switch_on(struct damon *d)
 	return err;
 }
 
-int damon_start(struct damon *d, const char *root, int pid, const struct pc_span *ranges,
-		unsigned count)
+/* In the order of struct damon_region. */
+static const char *const said_fields[TRACEPOINT_FIELDS] = {"start", "end", "nr_accesses", "age"};
+
+/* Where it may not be heard, the files tell. */
+static void listen(struct damon *d)
 {
-	struct damon fresh = {.aggr_ms = AGGR_US / 1000};
+	tracepoint_open(&d->said, TRACEPOINT_ROOT, "damon/damon_aggregated", d->kdamond_pid,
+			said_fields);
+}
+
+static int make_idle(struct damon *d, int pid)
+{
+	uint64_t left;
+	int err = look(d->root, d->lock, pid, &left);
+
+	if (err || !left)
+		return err;
+	d->index = (unsigned)(left - 1);
+	err = put(d, "state", "off");
+	d->index = 0;
+	return err == -EACCES ? 0 : err; /* it ended meanwhile */
+}
+
+static int set_up(struct damon *d, int pid, const struct damon_detail *detail,
+		  const struct pc_span *ranges, unsigned count)
+{
+	int err = make_idle(d, pid);
+
+	if (!err)
+		err = make_kdamond(d->root);
+	if (!err)
+		err = configure(d, pid, detail, ranges, count);
+	return err ? err : switch_on(d, pid);
+}
+
+int damon_start(struct damon *d, const char *root, int pid, const struct damon_detail *detail,
+		const struct pc_span *ranges, unsigned count)
+{
+	struct damon fresh = {.lock = -1};
 	struct text t = text_begin(fresh.root, sizeof(fresh.root));
-	uint64_t kdamonds;
 	int err;
 
 	text_str(&t, root); /* which may be d->root */
@@ -326,17 +437,28 @@ int damon_start(struct damon *d, const char *root, int pid, const struct pc_span
 	if (t.truncated)
 		return -ENAMETOOLONG;
 	err = check_ranges(ranges, count);
-	if (!err)
-		err = look(d->root, &kdamonds);
-	if (!err)
-		err = make_kdamond(d->root);
+	if (err)
+		return err;
+	d->lock = take_lock(d->root);
+	if (d->lock < 0)
+		return d->lock;
 	/* A failure leaves an idle kdamond: it shows the next damon_probe() the operations. */
-	if (!err)
-		err = configure(d, pid, ranges, count);
-	return err ? err : switch_on(d);
+	err = set_up(d, pid, detail, ranges, count);
+	if (err)
+		drop_lock(d);
+	else
+		listen(d);
+	return err;
 }
 
 /* --- while it runs --- */
+
+static void let_go(struct damon *d)
+{
+	d->running = false;
+	tracepoint_close(&d->said);
+	drop_lock(d);
+}
 
 /* 0 while the kdamond that we started is on, -ESRCH when it ended or is another one. */
 static int check_ours(struct damon *d)
@@ -352,8 +474,10 @@ static int check_ours(struct damon *d)
 		err = read_pid(d, &pid);
 	if (err && err != -ENOENT)
 		return (int)err;
-	d->running = !err && text_equal(state, "on") && pid == d->kdamond_pid;
-	return d->running ? 0 : -ESRCH;
+	if (!err && text_equal(state, "on") && pid == d->kdamond_pid)
+		return 0;
+	let_go(d);
+	return -ESRCH;
 }
 
 /* A refused command means a stopped kdamond, unless it still runs. */
@@ -365,7 +489,8 @@ static int command(struct damon *d, const char *word)
 	return gone ? gone : err;
 }
 
-int damon_retarget(struct damon *d, const struct pc_span *ranges, unsigned count)
+int damon_retarget(struct damon *d, const struct damon_detail *detail, const struct pc_span *ranges,
+		   unsigned count)
 {
 	int err = check_ranges(ranges, count);
 
@@ -373,7 +498,9 @@ int damon_retarget(struct damon *d, const struct pc_span *ranges, unsigned count
 		err = check_ours(d);
 	if (err || !d->fixed_ranges)
 		return err;
-	err = put_ranges(d, ranges, count);
+	err = put_detail(d, detail);
+	if (!err)
+		err = put_ranges(d, ranges, count);
 	return err ? err : command(d, "commit");
 }
 
@@ -412,13 +539,58 @@ static int read_regions(const struct damon *d, damon_fn *fn, void *arg)
 	}
 }
 
+struct hearing {
+	damon_fn *fn;
+	void *arg;
+	bool enough;
+};
+
+static void hear(const uint64_t value[TRACEPOINT_FIELDS], void *arg)
+{
+	struct hearing *h = arg;
+	const struct damon_region r = {
+	    .start = value[0],
+	    .end = value[1],
+	    .nr_accesses = (uint32_t)value[2],
+	    .age = (uint32_t)value[3],
+	};
+
+	if (!h->enough)
+		h->enough = !h->fn(&r, h->arg);
+}
+
+static int read_said(struct damon *d, damon_fn *fn, void *arg)
+{
+	struct hearing h = {.fn = fn, .arg = arg};
+	uint64_t lost;
+	unsigned n = tracepoint_read(&d->said, hear, &h, &lost);
+
+	d->lost += lost;
+	return (int)n;
+}
+
 int damon_read(struct damon *d, damon_fn *fn, void *arg)
 {
 	int err = check_ours(d);
 
+	if (!err && tracepoint_is_open(&d->said))
+		return read_said(d, fn, arg);
 	if (!err)
 		err = command(d, "update_schemes_tried_regions");
 	return err ? err : read_regions(d, fn, arg);
+}
+
+/* The kernel refuses it while any kdamond is on, and idle ones of others are not ours to take. */
+static int take_away(const struct damon *d)
+{
+	char path[PATH_BYTES];
+	uint64_t count;
+	int err = count_kdamonds(d->lock, &count);
+
+	if (err || count != 1 || check_number(d->root, d->index, UPDATE_FILE, UPDATE_US))
+		return err;
+	nr_path(path, d->root);
+	return procfile_write(path, "0");
 }
 
 int damon_stop(struct damon *d)
@@ -427,6 +599,12 @@ int damon_stop(struct damon *d)
 
 	if (err)
 		return err == -ESRCH ? 0 : err;
-	err = command(d, "off");
-	return err == -ESRCH ? 0 : err;
+	err = put(d, "state", "off");
+	/* It ended between our look and our write. */
+	if (err == -EACCES)
+		err = 0;
+	if (!err)
+		err = take_away(d);
+	let_go(d);
+	return err == -EBUSY ? 0 : err; /* another tool has begun: it will make its own */
 }

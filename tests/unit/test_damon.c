@@ -43,6 +43,12 @@ static struct {
 	unsigned writes;
 	char log[WRITES_MAX][160]; /* "path value" of each write, refused ones too */
 
+	int deny_listening; /* error of tracepoint_open() */
+	unsigned said_next; /* of tried[], told at the tracepoint */
+	uint64_t said_lost;
+	bool listening;
+	bool foreign_target; /* written just before the switch */
+
 	int fail_in; /* counts down to the call that fails with EMFILE; -1 for none */
 } fake;
 
@@ -257,6 +263,8 @@ static int write_state(unsigned kdamond, const char *word)
 		if (is_on(kdamond) || fake.on_error)
 			return fake.on_error ? fake.on_error : -EBUSY;
 		set_state(kdamond, "on", fake.next_pid++);
+		if (fake.foreign_target)
+			tree_put("77", "%u/" TARGET "/pid_target", kdamond);
 	} else if (strcmp(word, "off") == 0) {
 		if (!is_on(kdamond))
 			return -EPERM;
@@ -309,14 +317,15 @@ static int react(const char *path, const char *value)
 
 static long fake_write(const char *path, const char *text, size_t n)
 {
-	char value[128];
+	char value[128], line[sizeof(fake.log[0])];
 	const char *file = strchr(path, '/');
 	int err;
 
 	assert_true(n < sizeof(value) && fake.writes < WRITES_MAX);
 	memcpy(value, text, n);
 	value[n] = 0;
-	snprintf(fake.log[fake.writes++], sizeof(fake.log[0]), "%s %s", path, value);
+	snprintf(line, sizeof(line), "%s %s", path, value);
+	memcpy(fake.log[fake.writes++], line, sizeof(line));
 	if (file && strcmp(file, "/state") == 0)
 		err = write_state((unsigned)strtoul(path, NULL, 10), value);
 	else
@@ -367,11 +376,60 @@ long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 	return __real_sys_call(nr, a, b, c, d, e, f);
 }
 
+/* --- the tracepoint --- */
+
+int __wrap_tracepoint_open(struct tracepoint *t, const char *root, const char *event, int tid,
+			   const char *const names[TRACEPOINT_FIELDS]);
+unsigned __wrap_tracepoint_read(struct tracepoint *t, tracepoint_fn *fn, void *arg, uint64_t *lost);
+void __wrap_tracepoint_close(struct tracepoint *t);
+
+int __wrap_tracepoint_open(struct tracepoint *t, const char *root, const char *event, int tid,
+			   const char *const names[TRACEPOINT_FIELDS])
+{
+	const char *const wanted[] = {"start", "end", "nr_accesses", "age"};
+
+	t->ring = NULL;
+	if (fake.deny_listening)
+		return fake.deny_listening;
+	assert_string_equal(root, "/sys/kernel/tracing/events");
+	assert_string_equal(event, "damon/damon_aggregated");
+	assert_int_equal(tid, fake.next_pid - 1);
+	for (unsigned i = 0; i < TRACEPOINT_FIELDS; i++)
+		assert_string_equal(names[i], wanted[i]);
+	assert_false(fake.listening);
+	fake.listening = true;
+	t->ring = &fake;
+	return 0;
+}
+
+unsigned __wrap_tracepoint_read(struct tracepoint *t, tracepoint_fn *fn, void *arg, uint64_t *lost)
+{
+	unsigned n = 0;
+
+	assert_ptr_equal(t->ring, &fake);
+	for (; fake.said_next < fake.tried_count; fake.said_next++, n++) {
+		const struct damon_region *r = &fake.tried[fake.said_next];
+		const uint64_t value[] = {r->start, r->end, r->nr_accesses, r->age};
+
+		fn(value, arg);
+	}
+	*lost = fake.said_lost;
+	return n;
+}
+
+void __wrap_tracepoint_close(struct tracepoint *t)
+{
+	if (t->ring)
+		fake.listening = false;
+	t->ring = NULL;
+}
+
 static int kernel_begin(void **state)
 {
 	(void)state;
 	memset(&fake, 0, sizeof(fake));
 	fake.fail_in = -1;
+	fake.deny_listening = -EACCES;
 	fake.next_pid = 4711;
 	fake.operations = "vaddr\nfvaddr\npaddr";
 	strcpy(fake.root, "/tmp/predicomp-damon-XXXXXX");
@@ -406,9 +464,11 @@ static const struct pc_span two[] = {{0x7f0000200000, 0x7f0000400000}, {0x1000, 
 
 static struct damon d;
 
+static const struct damon_detail detail = {.sample_ms = 20, .regions = 72};
+
 static int start_two(void)
 {
-	return damon_start(&d, fake.root, PID, two, 2);
+	return damon_start(&d, fake.root, PID, &detail, two, 2);
 }
 
 static void start_writes_the_whole_configuration(void **state)
@@ -421,14 +481,14 @@ static void start_writes_the_whole_configuration(void **state)
 	assert_true(d.fixed_ranges);
 	assert_int_equal(d.index, 0);
 	assert_int_equal(d.kdamond_pid, 4711);
-	assert_int_equal(d.aggr_ms, 100);
+	assert_int_equal(d.aggr_ms, 200);
 	assert_true(tree_is("nr_kdamonds", "1"));
 	assert_true(tree_is("0/contexts/nr_contexts", "1"));
 	assert_true(tree_is("0/" CONTEXT "/operations", "fvaddr"));
-	assert_true(tree_is("0/" CONTEXT "/monitoring_attrs/intervals/sample_us", "5000"));
-	assert_true(tree_is("0/" CONTEXT "/monitoring_attrs/intervals/aggr_us", "100000"));
-	assert_true(tree_is("0/" CONTEXT "/monitoring_attrs/intervals/update_us", "1000000"));
-	assert_true(tree_is("0/" CONTEXT "/monitoring_attrs/nr_regions/min", "10"));
+	assert_true(tree_is("0/" CONTEXT "/monitoring_attrs/intervals/sample_us", "20000"));
+	assert_true(tree_is("0/" CONTEXT "/monitoring_attrs/intervals/aggr_us", "200000"));
+	assert_true(tree_is("0/" CONTEXT "/monitoring_attrs/intervals/update_us", "1000003"));
+	assert_true(tree_is("0/" CONTEXT "/monitoring_attrs/nr_regions/min", "72"));
 	assert_true(tree_is("0/" CONTEXT "/monitoring_attrs/nr_regions/max", "1000"));
 	assert_true(tree_is("0/" CONTEXT "/targets/nr_targets", "1"));
 	assert_true(tree_is("0/" TARGET "/pid_target", "1234"));
@@ -463,7 +523,7 @@ static void vaddr_serves_where_fvaddr_is_missing(void **state)
 	assert_true(tree_is("0/" CONTEXT "/operations", "vaddr"));
 	assert_true(tree_is("0/" TARGET "/regions/nr_regions", "0"));
 	writes = fake.writes;
-	assert_int_equal(damon_retarget(&d, two, 1), 0);
+	assert_int_equal(damon_retarget(&d, &detail, two, 1), 0);
 	assert_int_equal(fake.writes, writes);
 }
 
@@ -500,6 +560,68 @@ static void someone_elses_is_left_alone(void **state)
 	assert_false(d.running);
 	assert_int_equal(damon_stop(&d), 0);
 	assert_int_equal(fake.writes, 0);
+}
+
+/* Two processes of ours: whoever holds the lock has it, from before its first write to its end. */
+static void one_process_of_ours_at_a_time(void **state)
+{
+	struct damon other;
+	unsigned writes;
+
+	(void)state;
+	assert_int_equal(start_two(), 0);
+	set_state(0, "off", -1); /* not what keeps the other out */
+	writes = fake.writes;
+	assert_int_equal(damon_start(&other, fake.root, PID + 1, &detail, two, 2), -EBUSY);
+	assert_int_equal(damon_probe(fake.root), -EBUSY);
+	assert_int_equal(fake.writes, writes);
+	set_state(0, "on", d.kdamond_pid);
+	assert_int_equal(damon_stop(&d), 0);
+	assert_int_equal(damon_start(&other, fake.root, PID + 1, &detail, two, 2), 0);
+	assert_int_equal(start_two(), -EBUSY);
+	/* One that has ended by itself holds nothing. */
+	set_state(0, "off", -1);
+	assert_int_equal(damon_retarget(&other, &detail, two, 2), -ESRCH);
+	assert_int_equal(start_two(), 0);
+	assert_int_equal(damon_stop(&d), 0);
+}
+
+/* The lock went with the exec; its kdamond watches the same process still. */
+static void what_an_exec_left_is_taken_over(void **state)
+{
+	const int before = 4711;
+
+	(void)state;
+	assert_int_equal(start_two(), 0);
+	sys_close(d.lock);
+	assert_int_equal(start_two(), 0);
+	assert_true(d.kdamond_pid > before);
+	assert_true(is_on(0));
+	sys_close(d.lock);
+	/* Another process', or one without the mark, is somebody else's. */
+	assert_int_equal(damon_start(&d, fake.root, PID + 1, &detail, two, 2), -EBUSY);
+	tree_put("1000000", "0/" CONTEXT "/monitoring_attrs/intervals/update_us");
+	assert_int_equal(start_two(), -EBUSY);
+	assert_true(is_on(0));
+}
+
+/* Another tool wrote between our settings and our "on". */
+static void settings_of_another_are_not_ours(void **state)
+{
+	(void)state;
+	fake.foreign_target = true;
+	assert_int_equal(start_two(), -EBUSY);
+	assert_false(d.running);
+	assert_true(tree_is("0/state", "off"));
+}
+
+static void idle_ones_of_others_are_not_taken_away(void **state)
+{
+	(void)state;
+	assert_int_equal(start_two(), 0);
+	tree_put("2", "nr_kdamonds");
+	assert_int_equal(damon_stop(&d), 0);
+	assert_true(tree_is("nr_kdamonds", "2"));
 }
 
 static void idle_ones_do_not_hinder(void **state)
@@ -559,13 +681,15 @@ static void refuses_bad_ranges(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < PC_ARRAY_LEN(cases); i++)
-		assert_int_equal(damon_start(&d, fake.root, PID, cases[i].range, cases[i].count),
-				 -EINVAL);
+		assert_int_equal(
+		    damon_start(&d, fake.root, PID, &detail, cases[i].range, cases[i].count),
+		    -EINVAL);
 	assert_int_equal(fake.writes, 0);
 	assert_int_equal(start_two(), 0);
 	writes = fake.writes;
 	for (size_t i = 0; i < PC_ARRAY_LEN(cases); i++)
-		assert_int_equal(damon_retarget(&d, cases[i].range, cases[i].count), -EINVAL);
+		assert_int_equal(damon_retarget(&d, &detail, cases[i].range, cases[i].count),
+				 -EINVAL);
 	assert_int_equal(fake.writes, writes);
 	assert_true(d.running);
 }
@@ -579,9 +703,9 @@ static void a_thousand_ranges_and_no_more(void **state)
 	/* Highest first. */
 	for (unsigned i = 0; i <= max; i++)
 		ranges[i] = (struct pc_span){(max - i) * 0x4000, (max - i) * 0x4000 + 0x1000};
-	assert_int_equal(damon_start(&d, fake.root, PID, ranges, max + 1), -E2BIG);
+	assert_int_equal(damon_start(&d, fake.root, PID, &detail, ranges, max + 1), -E2BIG);
 	assert_int_equal(fake.writes, 0);
-	assert_int_equal(damon_start(&d, fake.root, PID, ranges, max), 0);
+	assert_int_equal(damon_start(&d, fake.root, PID, &detail, ranges, max), 0);
 	for (unsigned i = 0; i < max; i++) {
 		char path[64];
 
@@ -597,16 +721,16 @@ static void retarget_commits(void **state)
 
 	(void)state;
 	assert_int_equal(start_two(), 0);
-	assert_int_equal(damon_retarget(&d, three, 3), 0);
+	assert_int_equal(damon_retarget(&d, &detail, three, 3), 0);
 	assert_string_equal(fake.log[fake.writes - 1], "0/state commit");
 	assert_true(tree_is("0/" TARGET "/regions/nr_regions", "3"));
 	assert_int_equal(tree_number("0/" TARGET "/regions/0/start"), 0x1000);
 	assert_int_equal(tree_number("0/" TARGET "/regions/1/start"), 0x5000);
 	assert_int_equal(tree_number("0/" TARGET "/regions/2/start"), 0x9000);
 	fake.commit_kills = true;
-	assert_int_equal(damon_retarget(&d, two, 2), -ESRCH);
+	assert_int_equal(damon_retarget(&d, &detail, two, 2), -ESRCH);
 	assert_false(d.running);
-	assert_int_equal(damon_retarget(&d, two, 2), -ESRCH);
+	assert_int_equal(damon_retarget(&d, &detail, two, 2), -ESRCH);
 }
 
 /* --- reading --- */
@@ -658,6 +782,34 @@ static void reads_every_region(void **state)
 	assert_int_equal(read_some(0), 1);
 }
 
+static void listens_where_it_may(void **state)
+{
+	unsigned writes;
+
+	(void)state;
+	fake.deny_listening = 0;
+	assert_int_equal(start_two(), 0);
+	writes = fake.writes;
+	offer_some();
+	assert_int_equal(read_some(0), 3);
+	assert_int_equal(visited, 3);
+	/* What was told is not told again; who has heard enough is not told the rest. */
+	assert_int_equal(read_some(0), 0);
+	fake.said_next = 0;
+	fake.said_lost = 7;
+	assert_int_equal(read_some(2), 3);
+	assert_int_equal(visited, 2);
+	assert_int_equal(d.lost, 7);
+	assert_int_equal(fake.writes, writes);
+	set_state(0, "off", -1);
+	assert_int_equal(read_some(0), -ESRCH);
+	assert_false(fake.listening);
+	assert_int_equal(start_two(), 0);
+	assert_true(fake.listening);
+	assert_int_equal(damon_stop(&d), 0);
+	assert_false(fake.listening);
+}
+
 static void half_a_region_is_an_error(void **state)
 {
 	const char *const leaves[] = {"end", "nr_accesses", "age"};
@@ -679,7 +831,7 @@ static void a_stopped_one_is_rearmed(void **state)
 	set_state(0, "off", -1); /* the target has exited, say */
 	assert_int_equal(read_some(0), -ESRCH);
 	assert_false(d.running);
-	assert_int_equal(damon_start(&d, d.root, PID, two, 2), 0);
+	assert_int_equal(damon_start(&d, d.root, PID, &detail, two, 2), 0);
 	assert_string_equal(d.root, fake.root);
 	assert_int_equal(d.kdamond_pid, 4712);
 	fake.update_finds_it_off = true;
@@ -712,7 +864,7 @@ static void another_in_our_place_is_not_touched(void **state)
 		if (way == 0)
 			assert_int_equal(read_some(0), -ESRCH);
 		else if (way == 1)
-			assert_int_equal(damon_retarget(&d, two, 2), -ESRCH);
+			assert_int_equal(damon_retarget(&d, &detail, two, 2), -ESRCH);
 		assert_int_equal(damon_stop(&d), 0);
 		assert_false(d.running);
 		assert_int_equal(fake.writes, writes);
@@ -738,12 +890,12 @@ static void stop_switches_ours_off(void **state)
 	writes = fake.writes;
 	assert_int_equal(damon_stop(&d), 0);
 	assert_false(d.running);
-	assert_true(tree_is("0/state", "off"));
-	assert_int_equal(fake.writes, writes + 1);
+	assert_int_equal(fake.writes, writes + 2);
 	assert_string_equal(fake.log[writes], "0/state off");
-	assert_true(tree_is("nr_kdamonds", "1"));
+	assert_string_equal(fake.log[writes + 1], "nr_kdamonds 0");
+	assert_true(tree_is("nr_kdamonds", "0"));
 	assert_int_equal(damon_stop(&d), 0);
-	assert_int_equal(fake.writes, writes + 1);
+	assert_int_equal(fake.writes, writes + 2);
 }
 
 static void stop_may_come_too_late(void **state)
@@ -791,11 +943,12 @@ static void every_failed_call_is_reported(void **state)
 
 static void every_failed_read_is_reported(void **state)
 {
-	const unsigned before = open_descriptors();
+	unsigned before;
 	int n;
 
 	(void)state;
 	assert_int_equal(start_two(), 0);
+	before = open_descriptors();
 	offer_some();
 	for (int k = 0;; k++) {
 		fake.fail_in = k;
@@ -818,7 +971,7 @@ static void long_root_is_refused(void **state)
 	memset(root, 'r', sizeof(root));
 	root[0] = '/';
 	root[sizeof(root) - 1] = 0;
-	assert_int_equal(damon_start(&d, root, PID, two, 2), -ENAMETOOLONG);
+	assert_int_equal(damon_start(&d, root, PID, &detail, two, 2), -ENAMETOOLONG);
 	assert_false(d.running);
 }
 
@@ -843,12 +996,17 @@ int main(void)
 	    TEST(paddr_alone_is_no_use),
 	    TEST(someone_elses_is_left_alone),
 	    TEST(idle_ones_do_not_hinder),
+	    TEST(one_process_of_ours_at_a_time),
+	    TEST(what_an_exec_left_is_taken_over),
+	    TEST(settings_of_another_are_not_ours),
+	    TEST(idle_ones_of_others_are_not_taken_away),
 	    TEST(race_is_lost_politely),
 	    TEST(missing_and_forbidden_are_told_apart),
 	    TEST(refuses_bad_ranges),
 	    TEST(a_thousand_ranges_and_no_more),
 	    TEST(retarget_commits),
 	    TEST(reads_every_region),
+	    TEST(listens_where_it_may),
 	    TEST(half_a_region_is_an_error),
 	    TEST(a_stopped_one_is_rearmed),
 	    TEST(a_refusal_is_no_stop),
