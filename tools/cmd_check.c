@@ -218,6 +218,17 @@ static int probe(struct verdict *v)
 
 /* --- saying it ------------------------------------------------------------------------------ */
 
+/* Of the two ways to be given a userfaultfd, the one that can be given to fewer where it is there.
+ */
+static const char *remedy(size_t i)
+{
+	if (strcmp(caps[i].id, "UFFD") != 0)
+		return caps[i].remedy;
+	if (access("/dev/userfaultfd", F_OK) == 0)
+		return "ask for /dev/userfaultfd; as root: tools/setup-permissions";
+	return "ask for vm.unprivileged_userfaultfd=1; as root: tools/setup-permissions --sysctl";
+}
+
 static void print_cap(size_t i, int8_t state)
 {
 	const char *word = state < 0 ? "not asked" : state > 0 ? "yes" : "missing";
@@ -230,7 +241,7 @@ static void print_cap(size_t i, int8_t state)
 	if (state != 0)
 		return;
 	printf("      so      %s\n", caps[i].consequence);
-	printf("      remedy  %s\n", caps[i].remedy);
+	printf("      remedy  %s\n", remedy(i));
 }
 
 static void print_conclusion(const struct verdict *v)
@@ -275,7 +286,7 @@ static struct json_object *cap_json(size_t i, int8_t state)
 	json_object_object_add(object, "needed", json_object_new_boolean(caps[i].need == NEEDED));
 	json_object_object_add(object, "there", there);
 	json_word(object, "consequence", caps[i].consequence);
-	json_word(object, "remedy", caps[i].remedy);
+	json_word(object, "remedy", remedy(i));
 	return object;
 }
 

@@ -95,8 +95,9 @@ static bool move_page(const struct uffd *u, const struct trial *t)
 
 /*
  * UFFDIO_MOVE came with 6.8 and lost or corrupted pages in ways that no probe shows until these
- * releases: CVE-2024-27007, CVE-2024-46787, CVE-2025-21984, CVE-2025-38242. The last of them set the
- * limits. A distribution's kernel with the fixes carried back under an older number is refused too.
+ * releases: CVE-2024-27007, CVE-2024-46787, CVE-2025-21984, CVE-2025-38242. The last of them set
+ * the limits. A distribution's kernel with the fixes carried back under an older number is refused
+ * too.
  */
 static bool version_is_sound(unsigned major, unsigned minor, unsigned patch)
 {
@@ -265,10 +266,17 @@ bool caps_have(enum pc_cap_id id)
 	return state > 0;
 }
 
+/* Tried on a userfaultfd: where there is none to be had, they say nothing of the kernel. */
+static bool is_of_uffd(enum pc_cap_id id)
+{
+	return id == PC_CAP_UFFD_EVENTS || id == PC_CAP_MOVE || id == PC_CAP_THREAD_ID;
+}
+
 void caps_probe_all(void)
 {
 	for (int id = 0; id < PC_CAP_COUNT; id++)
-		caps_have((enum pc_cap_id)id);
+		if (!is_of_uffd((enum pc_cap_id)id) || caps_have(PC_CAP_UFFD))
+			caps_have((enum pc_cap_id)id);
 }
 
 int caps_missing(void)

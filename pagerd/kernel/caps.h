@@ -24,7 +24,7 @@ struct caps {
 
 extern struct caps caps;
 
-void caps_probe_all(void);
+void caps_probe_all(void); /* but for what can only be tried on what is missing */
 bool caps_have(enum pc_cap_id id);
 /* The first NEEDED capability that is missing, or -1. */
 int caps_missing(void);
