@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_CELL 0u
+#define NO_CELL   0u
+#define GRAIN_MAX (PC_UNIT << 10)
 
 const struct layer_kind layer_kinds[LAYERS] = {
 #define PC_LAYER(name, title, unit, source, help) {#name, title, unit, help, SOURCE_##source},
@@ -276,11 +277,13 @@ static size_t count_slices(const struct matrix *m, struct matrix_row *const *ord
 	return slices;
 }
 
-/* Grows row_bytes until the rows fit; a heap in small scattered pieces may never do so. */
+/* The finest grain that fits. Where none does, coarser rows of all the rest would help nobody. */
 static void choose_grain(struct matrix *m, struct matrix_row *const *order, size_t n)
 {
-	while (count_slices(m, order, n) > MATRIX_ROWS && m->row_bytes < PC_UNIT << 10)
-		m->row_bytes *= 2;
+	for (m->row_bytes = PC_UNIT; m->row_bytes <= GRAIN_MAX; m->row_bytes *= 2)
+		if (count_slices(m, order, n) <= MATRIX_ROWS)
+			return;
+	m->row_bytes = PC_UNIT;
 }
 
 /*

@@ -5,8 +5,8 @@
  *         cells in which something happened are kept, in the order of their columns. Both sides are
  *         bounded: when the columns are used up, neighbours are joined in pairs and columns are
  *         twice as long from then on; when there are too many rows, they are joined likewise at the
- *         end (matrix_finish). So a record of an hour costs no more than one of a minute, and says
- *         what its grain is.
+ *         end (matrix_finish), but for thousands of small regions, which stay as they are. So a
+ *         record of an hour costs no more than one of a minute, and says what its grain is.
  *
  *         A count belongs to the column in which it was found. A level holds from its cell to the
  *         next of its row.

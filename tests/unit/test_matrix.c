@@ -131,6 +131,8 @@ static void rows_of_two_regions_are_not_joined(void **state)
 		matrix_add(&m, row_at(i, i % 2 ? REGION_HEAP : REGION_FILE), LAYER_minor, 1);
 	matrix_finish(&m);
 	assert_int_equal(m.row_count, 2 * MATRIX_ROWS);
+	/* And no other row is made coarser for the sake of rows that cannot be joined. */
+	assert_int_equal(m.row_bytes, PC_UNIT);
 	assert_int_equal(sum_of_cells(LAYER_minor), 2 * MATRIX_ROWS);
 }
 
