@@ -85,12 +85,9 @@ struct chart_paint chart_paint(const uint64_t value[LAYERS], const uint64_t most
 	return best;
 }
 
-void chart_most(const struct chart *c, uint64_t most[LAYERS])
+pc_addr chart_start(const struct chart *c, const struct matrix_row *row)
 {
-	memset(most, 0, LAYERS * sizeof(*most));
-	for (size_t i = 0; i < c->m->cell_count; i++)
-		for (unsigned layer = 0; layer < LAYERS; layer++)
-			most[layer] = PC_MAX(most[layer], (uint64_t)c->m->cell[i].value[layer]);
+	return row->start / c->m->row_bytes * c->m->row_bytes;
 }
 
 /* The row had `level` until column `to` of the matrix; *done says how far that is drawn. */

@@ -66,8 +66,8 @@ struct chart_paint {
 };
 struct chart_paint chart_paint(const uint64_t value[LAYERS], const uint64_t most[LAYERS]);
 
-/* The largest count in one cell, for each layer. */
-void chart_most(const struct chart *c, uint64_t most[LAYERS]);
+/* Where the row begins, on the grain of the matrix. */
+pc_addr chart_start(const struct chart *c, const struct matrix_row *row);
 
 /*
  * The map on a coarser grid: `lines` of rows (line_of[row]) by `columns`; the caller's to free.

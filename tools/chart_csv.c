@@ -29,8 +29,7 @@ static void put_cell(FILE *to, const struct chart *c, const struct matrix_cell *
 	const double column = (double)m->column / (double)PC_SEC;
 
 	fprintf(to, "%.3f,%.3f,0x%llx,%llu,", cell->column * column, column,
-		(unsigned long long)(row->start / m->row_bytes * m->row_bytes),
-		(unsigned long long)m->row_bytes);
+		(unsigned long long)chart_start(c, row), (unsigned long long)m->row_bytes);
 	fprintf(to, "%s,", region_class_name(row->class));
 	put_word(to, row->label);
 	for (unsigned layer = 0; layer < LAYERS; layer++) {

@@ -76,8 +76,7 @@ static struct json_object *rows(const struct chart *c)
 		struct json_object *one = json_object_new_object();
 		char start[24];
 
-		snprintf(start, sizeof(start), "0x%llx",
-			 (unsigned long long)(row->start / c->m->row_bytes * c->m->row_bytes));
+		snprintf(start, sizeof(start), "0x%llx", (unsigned long long)chart_start(c, row));
 		json_word(one, "start", start);
 		json_word(one, "class", region_class_name(row->class));
 		json_word(one, "region", row->label);

@@ -57,13 +57,14 @@ static uint32_t shade(enum layer layer, double strength)
 static uint32_t colour_of(const struct picture *p, const chart_value value)
 {
 	struct chart_paint paint = chart_paint(value, p->most);
-	const double pages = (double)(p->c->m->row_bytes / PC_PAGE);
+	const uint64_t pages = p->c->m->row_bytes / PC_PAGE;
 
 	if (paint.layer < LAYERS)
 		return shade(paint.layer, paint.strength);
 	if (!value[LAYER_LEVEL])
 		return NO_COLOUR;
-	return shade(LAYER_LEVEL, fmax(fmin((double)value[LAYER_LEVEL] / pages, 1), 2.0 / STEPS));
+	return shade(LAYER_LEVEL,
+		     fmax(fmin((double)value[LAYER_LEVEL] / (double)pages, 1), 2.0 / STEPS));
 }
 
 /* --- pieces --------------------------------------------------------------------------------- */

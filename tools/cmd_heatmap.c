@@ -121,6 +121,8 @@ static int show(struct chart *c, struct observer *o, const struct request *q)
 	else
 		err = complain(STATUS_NO, "nothing of process %d can be seen", c->pid);
 	matrix_free(&m);
+	c->m = NULL;
+	c->source = NULL;
 	return err;
 }
 

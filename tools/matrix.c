@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_CELL   0u
+#define NO_CELL	  0u
 #define GRAIN_MAX (PC_UNIT << 10)
 
 const struct layer_kind layer_kinds[LAYERS] = {
@@ -333,7 +333,7 @@ static void note_levels(struct matrix *m)
 void matrix_finish(struct matrix *m)
 {
 	const size_t room = m->row_count + 1;
-	struct matrix_row **order = calloc(room, sizeof(*order));
+	struct matrix_row **order = calloc(room, sizeof(void *));
 	struct matrix_row *row = calloc(room, sizeof(*row));
 	uint32_t *number = calloc(3 * room, sizeof(*number)); /* and the two of renumber_cells() */
 	size_t n = 0;
@@ -344,7 +344,7 @@ void matrix_finish(struct matrix *m)
 	for (size_t i = 0; i < m->row_count; i++)
 		if (!is_empty(&m->row[i]))
 			order[n++] = &m->row[i];
-	qsort(order, n, sizeof(*order), by_address);
+	qsort(order, n, sizeof(void *), by_address);
 	choose_grain(m, order, n);
 	n = join_rows(m, order, n, row, number);
 	renumber_cells(m, number, number + room, number + 2 * room);

@@ -105,7 +105,7 @@ static void note_reuse(struct pattern *p, uint64_t page)
 	const bool full = 2 * (p->pages + 1) > p->slots && !grow(p);
 	uint64_t *slot = p->slots ? slot_of(p, page) : NULL;
 
-	if (full && (!slot || !slot[0])) {
+	if (!slot || (full && !slot[0])) {
 		p->forgotten++;
 		return;
 	}

@@ -82,7 +82,7 @@ struct pc_unit_row {
 	uint32_t reserved;
 };
 
-#define PC_OWN_MAX 96u
+#define PC_OWN_MAX 128u
 
 struct pc_own {
 	uint64_t start, end;
