@@ -40,7 +40,7 @@ static void make_unique(unsigned char *page, size_t i)
 
 static void make_repetitive(unsigned char *page, size_t i)
 {
-	static const char text[] = "all work and no play makes a dull page of memory; ";
+	const char text[] = "all work and no play makes a dull page of memory; ";
 
 	for (size_t at = 0; at < HOST_PAGE; at++)
 		page[at] = (unsigned char)text[(at + i) % (sizeof(text) - 1)];

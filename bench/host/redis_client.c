@@ -125,9 +125,10 @@ static void ask_and_print(struct connection *all, enum pattern pattern, uint64_t
 /* What INFO says of `name`, as a number. */
 static long info(struct connection *c, const char *name)
 {
+	const char question[] = "*2\r\n$4\r\nINFO\r\n$11\r\npersistence\r\n";
 	const char *at;
 
-	connection_send(c, "*2\r\n$4\r\nINFO\r\n$11\r\npersistence\r\n", 37);
+	connection_send(c, question, sizeof(question) - 1);
 	connection_receive(c);
 	c->in[c->end < BUFFER ? c->end : BUFFER - 1] = '\0';
 	c->start = c->end;
@@ -139,11 +140,12 @@ static long info(struct connection *c, const char *name)
 
 static void bgsave(struct connection *c)
 {
-	static const char started[] = "+Background saving started\r\n";
+	const char order[] = "*1\r\n$6\r\nBGSAVE\r\n";
+	const char started[] = "+Background saving started\r\n";
 	const struct timespec pause = {0, SAVE_POLL_NS};
 	uint64_t start = host_now();
 
-	connection_send(c, "*1\r\n$6\r\nBGSAVE\r\n", 16);
+	connection_send(c, order, sizeof(order) - 1);
 	connection_expect(c, started, sizeof(started) - 1, 0);
 	printf("started_us=%.0f\n", (double)(host_now() - start) / 1e3);
 	while (info(c, "rdb_bgsave_in_progress"))
@@ -195,7 +197,7 @@ static void random_keys(char **argv, enum pattern pattern, uint64_t keys)
 
 int main(int argc, char **argv)
 {
-	static const char *const patterns[] = {"get", "zipf", "set"};
+	const char *const patterns[] = {"get", "zipf", "set"};
 	uint64_t keys;
 
 	if (argc == 3 && strcmp(argv[2], "bgsave") == 0) {
