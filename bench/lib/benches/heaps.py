@@ -52,5 +52,5 @@ def node(session, ways):
 
 @bench("an SQLite database in memory, idle, then read by random keys", zram_mib=2048)
 def sqlite(session, ways):
-    count = session.size(1000000, 200000)
+    count = session.size(1000000, 500000)
     heap(session, ways, None, "sqlite", [PYTHON, session.script("tables.py"), count])
