@@ -77,6 +77,7 @@ again=$!
 until_true 30 grep -aq executed "/proc/$again/cmdline" || fail "it does not come to its exec"
 until_true 40 is_by $again DAMON || fail "after exec age comes from $(source_of $again)"
 end KILL $again
+until_true 10 eval '! is_on' || fail "the kdamond of a killed program still runs after exec"
 
 # --- another tool: left alone, running or idle ---
 
