@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/stats.h"
+#include "flow/forkless.h"
 #include "flow/world.h"
 #include "kernel/vma.h"
 #include "state/range.h"
@@ -163,24 +164,21 @@ static void move_page(unsigned shard, pc_addr from, pc_addr to)
 		b->remapped = remaps.number;
 		store_relaxed(&remaps.open, true);
 	}
+	b->unguarded |= page_away(w);
 }
 
 /* With it goes MADV_DONTFORK, and whose it is. */
 static void move_registration(pc_addr from, pc_addr to)
 {
 	struct unit *a = range_find(from);
-	unsigned i = page_in_unit(from), k = page_in_unit(to);
-	struct unit *b = a && unit_registered(a, i) ? range_ensure(to) : NULL;
-	uint64_t one = 1ull << (k % 64);
+	struct unit *b = a && unit_registered(a, page_in_unit(from)) ? range_ensure(to) : NULL;
+	unsigned k = page_in_unit(to);
 
 	if (!b)
 		return;
 	unit_set_registered(b, k, k + 1, true);
-	b->dontfork |= a->dontfork;
-	if (a->forkless[i / 64] >> (i % 64) & 1)
-		b->forkless[k / 64] |= one;
-	else
-		b->forkless[k / 64] &= ~one;
+	if (unit_dontfork(a, page_in_unit(from)))
+		unit_set_dontfork(b, k, k + 1);
 }
 
 /*
@@ -201,6 +199,10 @@ void forget_adopt(pc_addr page)
 	unsigned i = page_in_unit(page);
 
 	/* A full table only costs the next fault here another look. */
-	if (u)
-		unit_set_registered(u, i, i + 1, true);
+	if (!u)
+		return;
+	unit_set_registered(u, i, i + 1, true);
+	/* A mapping that grew took MADV_DONTFORK along. */
+	if (!forkless_hits(page, page + PC_PAGE))
+		unit_set_dontfork(u, i, i + 1);
 }

@@ -15,11 +15,10 @@
 
 #include <sys/mman.h>
 
-#define RUN_GAP_MAX 16u /* holes up to this are registered along rather than splitting a mapping   \
-			 */
-#define BUSY_MAX   8u	/* pages refused as busy before the unit is left alone for a while */
-#define PIECES_MAX 64u
-#define SHARD	   0u
+#define RUN_GAP_MAX  16u /* holes up to this are registered along rather than splitting a mapping */
+#define BUSY_MAX     8u  /* pages refused as busy before the unit is left alone for a while */
+#define PIECES_MAX   64u
+#define SHARD        0u
 
 /* One attempt on one unit. */
 struct take {
@@ -116,37 +115,75 @@ static bool mapping_ok(pc_addr at, pc_addr *end)
 	       (v.kind == VMA_ANON || v.kind == VMA_HEAP);
 }
 
-static void note_forkless(struct take *t, unsigned first, unsigned end)
+/* Which of the pages [first, end) the program has not kept from its children itself. */
+static void find_guardable(const struct unit *u, unsigned first, unsigned end,
+			   uint64_t map[UNIT_MAP_WORDS])
 {
-	bool forkless = forkless_hits(addr_of(t, first), addr_of(t, end));
+	pc_addr at = u->base + (pc_addr)first * PC_PAGE;
+	bool some = forkless_hits(at, u->base + (pc_addr)end * PC_PAGE);
 
-	for (unsigned i = first; i < end; i++) {
-		uint64_t one = 1ull << (i % 64);
-		uint64_t *map = &t->unit->forkless[i / 64];
-
-		*map = forkless ? *map | one : *map & ~one;
-	}
+	memset(map, 0, UNIT_MAP_WORDS * sizeof(*map));
+	for (unsigned i = first; i < end; i++, at += PC_PAGE)
+		if (!some || !forkless_hits(at, at + PC_PAGE))
+			set_bits(map, i, i + 1);
 }
 
 /*
  * A child of a fork that we did not see must crash on these pages, not read zeros (hazard F5), so
  * this comes before the first of them leaves. With nothing pending afterwards, what was there was
- * what we registered: the flag goes when it goes. Else it may lie on a mapping that the table does
- * not know, and is taken back.
+ * what we registered, and the flag goes when it goes. Else it may lie on a mapping that the table
+ * does not know, whose children would miss it: it is taken back.
  */
-static bool keep_from_children(struct take *t, unsigned first, unsigned end)
+static bool guard_run(struct unit *u, unsigned first, unsigned end)
 {
+	const pc_addr start = u->base + (pc_addr)first * PC_PAGE;
 	const uint64_t len = (end - first) * PC_PAGE;
 
-	if (bit(t->unit->forkless, first))
+	unit_set_dontfork(u, first, end);
+	if (!sys_madvise(start, len, MADV_DONTFORK) && !uffd_pending(&world.uffd))
 		return true;
-	t->unit->dontfork = 1;
-	if (sys_madvise(addr_of(t, first), len, MADV_DONTFORK))
-		return false;
-	if (!uffd_pending(&world.uffd))
-		return true;
-	sys_madvise(addr_of(t, first), len, MADV_DOFORK);
+	sys_madvise(start, len, MADV_DOFORK);
+	u->unguarded = 1;
 	return false;
+}
+
+static bool guard(struct unit *u, const uint64_t *map)
+{
+	unsigned first = 0, end;
+
+	for (; map_next_run(map, &first, &end); first = end)
+		if (!guard_run(u, first, end))
+			return false;
+	return true;
+}
+
+static bool all_guarded(const struct unit *u, unsigned first, unsigned end)
+{
+	while (first < end && unit_dontfork(u, first))
+		first++;
+	return first == end;
+}
+
+/* All of the piece is the program's to keep from its children, or nothing of it is. */
+static bool guard_piece(struct unit *u, unsigned first, unsigned end)
+{
+	pc_addr at = u->base + (pc_addr)first * PC_PAGE;
+
+	return all_guarded(u, first, end) || forkless_hits(at, at + PC_PAGE) ||
+	       guard_run(u, first, end);
+}
+
+/* Up to where pages are forkless as the first is: the flag cuts mappings in two. */
+static unsigned end_of_kind(const struct take *t, unsigned first, unsigned end)
+{
+	bool forkless = forkless_hits(addr_of(t, first), addr_of(t, first + 1));
+	unsigned i = first + 1;
+
+	if (!forkless_hits(addr_of(t, first), addr_of(t, end)))
+		return end;
+	while (i < end && forkless_hits(addr_of(t, i), addr_of(t, i + 1)) == forkless)
+		i++;
+	return i;
 }
 
 static bool register_piece(struct take *t, unsigned first, unsigned end)
@@ -158,8 +195,7 @@ static bool register_piece(struct take *t, unsigned first, unsigned end)
 		return false;
 	}
 	unit_set_registered(t->unit, first, end, true);
-	note_forkless(t, first, end);
-	if (!keep_from_children(t, first, end)) {
+	if (!guard_piece(t->unit, first, end)) {
 		COUNT(SHARD, register_failed);
 		return false;
 	}
@@ -169,7 +205,7 @@ static bool register_piece(struct take *t, unsigned first, unsigned end)
 	return true;
 }
 
-/* Cuts a run at the ends of mappings and registers the pieces. */
+/* Cuts a run at the ends of mappings, and of what is forkless, and registers the pieces. */
 static void register_run(struct take *t, unsigned first, unsigned end)
 {
 	while (first < end && t->pieces < PIECES_MAX) {
@@ -182,6 +218,7 @@ static void register_run(struct take *t, unsigned first, unsigned end)
 		}
 		if (vma_end < addr_of(t, end))
 			stop = (unsigned)((vma_end - t->unit->base) >> PC_PAGE_SHIFT);
+		stop = end_of_kind(t, first, stop);
 		if (!register_piece(t, first, stop))
 			return;
 		first = stop;
@@ -455,25 +492,24 @@ static bool give_to_children(pc_addr start, pc_addr stop)
 
 /*
  * The kernel unregisters whatever lies there, events pending or not. That may be memory with pages
- * of ours, remapped to where another mapping has just gone: then it is registered again at once.
- * False in that case; refused without an event, nothing of the kind is mapped there any more.
+ * of ours, remapped to where another mapping has just gone: then it is registered again at once,
+ * and guarded when nothing is pending. False in that case; refused without an event, nothing of the
+ * kind is mapped there any more.
  */
-static bool release_run(struct unit *u, unsigned first, unsigned end, bool forkless)
+static bool release_run(struct unit *u, unsigned first, unsigned end, bool guarded)
 {
 	pc_addr start = u->base + (pc_addr)first * PC_PAGE;
 	pc_addr stop = end_of_run(u, end);
-	bool ours = u->dontfork && !forkless;
 
 	if (uffd_pending(&world.uffd))
 		return false;
-	if (ours && !give_to_children(start, stop))
+	if (guarded && !give_to_children(start, stop))
 		return false;
 	if (uffd_unregister(&world.uffd, start, stop))
 		COUNT(SHARD, register_failed);
 	if (uffd_pending(&world.uffd)) {
 		uffd_register(&world.uffd, start, stop);
-		if (ours)
-			sys_madvise(start, stop - start, MADV_DONTFORK);
+		u->unguarded |= guarded;
 		return false;
 	}
 	unit_set_registered(u, first, end, false);
@@ -481,16 +517,16 @@ static bool release_run(struct unit *u, unsigned first, unsigned end, bool forkl
 	return true;
 }
 
-/* Those runs whose MADV_DONTFORK is the program's own, or those where it is ours. */
-static bool release_runs(struct unit *u, bool forkless)
+/* Those runs whose MADV_DONTFORK is ours, or those where it is the program's own or not set. */
+static bool release_runs(struct unit *u, bool guarded)
 {
 	uint64_t runs[UNIT_MAP_WORDS];
 	unsigned first = 0, end;
 
 	for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
-		runs[i] = u->registered[i] & (forkless ? u->forkless[i] : ~u->forkless[i]);
+		runs[i] = u->registered[i] & (guarded ? u->dontfork[i] : ~u->dontfork[i]);
 	for (; map_next_run(runs, &first, &end); first = end)
-		if (!release_run(u, first, end, forkless))
+		if (!release_run(u, first, end, guarded))
 			return false;
 	return true;
 }
@@ -500,9 +536,22 @@ bool release_unit(struct unit *u)
 	bool released;
 
 	gate_enter(&world.gate, GATE_WORK);
-	released = !load_relaxed(&u->away) && release_runs(u, false) && release_runs(u, true);
+	released = !load_relaxed(&u->away) && release_runs(u, true) && release_runs(u, false);
 	if (released)
-		u->dontfork = 0;
+		u->unguarded = 0;
 	gate_leave(&world.gate, GATE_WORK);
 	return released;
+}
+
+void guard_unit(struct unit *u)
+{
+	uint64_t map[UNIT_MAP_WORDS];
+
+	gate_enter(&world.gate, GATE_WORK);
+	find_guardable(u, 0, PC_UNIT_PAGES, map);
+	for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
+		map[i] &= u->registered[i];
+	if (!uffd_pending(&world.uffd) && guard(u, map))
+		u->unguarded = 0;
+	gate_leave(&world.gate, GATE_WORK);
 }

@@ -30,4 +30,10 @@ unsigned take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_ns wait)
 /* Unregisters the unit. False while something of it is away or a layout event is pending. */
 bool release_unit(struct unit *u);
 
+/*
+ * Away pages of the unit may lie in memory that an unseen fork would give to the child, as zeros:
+ * MADV_DONTFORK is set again, or the unit stays unit.unguarded because a layout event is pending.
+ */
+void guard_unit(struct unit *u);
+
 #endif

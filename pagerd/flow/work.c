@@ -195,6 +195,8 @@ static void release_returned(void)
 			release_unit(u);
 			continue;
 		}
+		if (u->unguarded)
+			guard_unit(u);
 		for (; map_next_run(u->registered, &first, &end); first = end)
 			runs++;
 	}

@@ -245,7 +245,16 @@ void unit_set_registered(struct unit *u, unsigned first, unsigned end, bool on)
 		uint64_t *map = &u->registered[i / 64];
 
 		store_relaxed(map, on ? *map | bit : *map & ~bit);
+		if (!on)
+			u->dontfork[i / 64] &= ~bit;
 	}
+}
+
+void unit_set_dontfork(struct unit *u, unsigned first, unsigned end)
+{
+	PC_ASSERT(end <= PC_UNIT_PAGES);
+	for (unsigned i = first; i < end; i++)
+		u->dontfork[i / 64] |= 1ull << (i % 64);
 }
 
 bool unit_any_registered(const struct unit *u)

@@ -32,12 +32,12 @@ struct unit {
 	pc_addr base;
 	page_word *words[UNIT_MAP_WORDS]; /* groups of UNIT_GROUP pages; NULL: all RESIDENT */
 	uint64_t registered[UNIT_MAP_WORDS];
-	uint64_t forkless[UNIT_MAP_WORDS]; /* of those, where MADV_DONTFORK is not the pager's to set */
+	uint64_t dontfork[UNIT_MAP_WORDS]; /* of those, where MADV_DONTFORK may be set and is the pager's */
 	uint32_t away;    /* pages whose bytes are with the pager; atomic */
 	uint32_t staged;  /* of those, pages in staging; atomic */
 	uint32_t seen;    /* discovery walk that last found memory here */
 	uint32_t remapped; /* number of the last remap that brought words here; flow/forget.c */
-	uint32_t dontfork; /* MADV_DONTFORK is set on its registered runs */
+	uint32_t unguarded; /* away pages may lack MADV_DONTFORK: flow/take.h, guard_unit() */
 	bool live;         /* in the table */
 	uint32_t row;      /* of the segment's unit table; 0 none of its own */
 	struct heat heat;
@@ -61,6 +61,11 @@ static inline bool unit_registered(const struct unit *u, unsigned page)
 	return u->registered[page / 64] >> (page % 64) & 1;
 }
 
+static inline bool unit_dontfork(const struct unit *u, unsigned page)
+{
+	return u->dontfork[page / 64] >> (page % 64) & 1;
+}
+
 /* Gives the unit a row of the segment's unit table before its first page leaves. Like range_ensure. */
 void unit_list(struct unit *u);
 
@@ -71,7 +76,9 @@ void unit_list(struct unit *u);
 /* A word of the unit went from `was` to `is`: the counts follow. */
 void unit_count(struct unit *u, page_word was, page_word is);
 
+/* Off: nor is MADV_DONTFORK there the pager's any more. */
 void unit_set_registered(struct unit *u, unsigned first, unsigned end, bool on);
+void unit_set_dontfork(struct unit *u, unsigned first, unsigned end);
 /*
  * The word of a page: unit_peek() of any page, unit_word() where the words exist. They exist for
  * every page that is registered or was once, and after unit_words(), which makes those of
