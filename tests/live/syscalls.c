@@ -3,10 +3,10 @@
  * are packed, and must move the same bytes as ever.
  */
 #include "host.h"
+#include "support/io_ring.h"
 
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <linux/io_uring.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/random.h>
@@ -287,74 +287,27 @@ static void test_mlock(struct buffers b)
 	memcpy(b.target, b.source, LEN);
 }
 
-/* A ring of one entry, by hand: liburing may not be there. */
-struct ring {
-	int fd;
-	struct io_uring_params p;
-	char *rings;
-	struct io_uring_sqe *sqe;
-};
-
-static bool ring_open(struct ring *r)
-{
-	memset(r, 0, sizeof(*r));
-	r->fd = (int)syscall(SYS_io_uring_setup, 1, &r->p);
-	if (r->fd < 0)
-		return false;
-	HOST_CHECK(r->p.features & IORING_FEAT_SINGLE_MMAP);
-	r->rings = mmap(NULL, r->p.cq_off.cqes + r->p.cq_entries * sizeof(struct io_uring_cqe),
-			PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, IORING_OFF_SQ_RING);
-	r->sqe =
-	    mmap(NULL, sizeof(*r->sqe), PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, IORING_OFF_SQES);
-	HOST_CHECK(r->rings != MAP_FAILED && (void *)r->sqe != MAP_FAILED);
-	return true;
-}
-
-static int ring_do(struct ring *r, struct io_uring_sqe sqe)
-{
-	uint32_t *tail = (uint32_t *)(void *)(r->rings + r->p.sq_off.tail);
-	uint32_t *head = (uint32_t *)(void *)(r->rings + r->p.cq_off.head);
-	struct io_uring_cqe *cqes = (struct io_uring_cqe *)(void *)(r->rings + r->p.cq_off.cqes);
-	int result;
-
-	*r->sqe = sqe;
-	((uint32_t *)(void *)(r->rings + r->p.sq_off.array))[0] = 0;
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	HOST_CHECK(syscall(SYS_io_uring_enter, r->fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) == 1);
-	result = cqes[*head % r->p.cq_entries].res;
-	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
-	return result;
-}
-
-static void ring_close(struct ring *r)
-{
-	munmap(r->rings, r->p.cq_off.cqes + r->p.cq_entries * sizeof(struct io_uring_cqe));
-	munmap(r->sqe, sizeof(*r->sqe));
-	close(r->fd);
-}
-
 /* First from plain memory, then into a registered buffer, which stays pinned. */
 static void test_io_uring(struct buffers b)
 {
-	struct iovec pinned = {b.target, LEN};
 	struct io_uring_sqe sqe;
-	struct ring r;
+	struct io_ring r;
 	int fd = memfd_create("live", 0);
 
-	if (!ring_open(&r)) {
+	if (!io_ring_open(&r)) {
 		memcpy(b.target, b.source, LEN);
 		close(fd);
 		return;
 	}
 	sqe = (struct io_uring_sqe){
 	    .opcode = IORING_OP_WRITE, .fd = fd, .addr = (uintptr_t)b.source, .len = LEN};
-	HOST_CHECK(ring_do(&r, sqe) == (int)LEN);
-	HOST_CHECK(syscall(SYS_io_uring_register, r.fd, IORING_REGISTER_BUFFERS, &pinned, 1) == 0);
+	HOST_CHECK(io_ring_do(&r, sqe) == (int)LEN);
+	HOST_CHECK(io_ring_pin(&r, b.target, LEN) == 0);
 	host_nap();
 	sqe = (struct io_uring_sqe){
 	    .opcode = IORING_OP_READ_FIXED, .fd = fd, .addr = (uintptr_t)b.target, .len = LEN};
-	HOST_CHECK(ring_do(&r, sqe) == (int)LEN);
-	ring_close(&r);
+	HOST_CHECK(io_ring_do(&r, sqe) == (int)LEN);
+	io_ring_close(&r);
 	has_pattern(fd);
 }
 
