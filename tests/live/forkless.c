@@ -40,16 +40,22 @@ static pid_t all_in_child(const char *memory, uint64_t seed)
 	return pid;
 }
 
-static void touch_some(const char *memory, uint64_t seed)
+/* A few pages beside it come home and leave again, while the rest stays away. */
+static void touch_some(char *memory, uint64_t seed)
 {
-	for (size_t at = 0; at < LEN; at += 7 * PAGE)
-		HOST_CHECK(host_page_begins(memory, at, seed));
+	for (unsigned i = 0; i < 3; i++) {
+		for (size_t at = 0; at < 6 * PAGE; at += PAGE)
+			HOST_CHECK(host_page_begins(memory, at, seed));
+		host_wait_absent(memory, 6 * PAGE, host_number("HOST_PATIENCE_MS", 50) / 10);
+	}
 }
 
 int main(void)
 {
 	char *memory = host_map(LEN);
 
+	/* Written before, so that the kernel may make one mapping of the two again. */
+	host_fill(memory, LEN, 1);
 	HOST_CHECK(madvise(memory, KEPT, MADV_DONTFORK) == 0);
 	for (uint64_t turn = 1; turn <= TURNS; turn++) {
 		host_turn_cold(memory, LEN, turn);
