@@ -338,6 +338,12 @@ void actors_begin(uint64_t seed, bool trace)
 	stage.countdown = 0;
 }
 
+void actors_restless(void)
+{
+	stage.every = everies[0];
+	stage.freeze = 30;
+}
+
 unsigned actors_spawn(const char *name, actor_fn *fn, void *arg)
 {
 	struct actor *a = &stage.actor[stage.count];

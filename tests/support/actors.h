@@ -20,6 +20,8 @@ typedef void actor_fn(void *arg);
 typedef bool ready_fn(const void *arg);
 
 void actors_begin(uint64_t seed, bool trace);
+/* This run switches as often as can be, and freezes who it switches away from often. */
+void actors_restless(void);
 unsigned actors_spawn(const char *name, actor_fn *fn, void *arg);
 /* Runs until all have ended: NULL, or what went wrong. */
 const char *actors_run(void);

@@ -59,8 +59,10 @@ static struct {
 	unsigned running;  /* COPY, ZEROPAGE, MOVE under way: no change may begin */
 	unsigned zapping;  /* discards under way: no mapping may change */
 	bool closed, spoilt;
+	bool lingers[ACTORS_MAX];
 	pc_addr staging, staging_end;
 	bool slot_present[SLOTS_MAX], slot_registered[SLOTS_MAX];
+	unsigned staging_registered; /* of those slots */
 	const struct model_watch *watch;
 	struct model_odds odds;
 	enum model_law broken;
@@ -521,6 +523,7 @@ static long uffd_read_message(struct uffd_msg *out)
 
 	if (w) {
 		actor_trace("reads the fault on page %u", w->page);
+		model.lingers[actor_self()] = actors_chance(model.odds.linger);
 		*out = fault_message(w);
 		return sizeof(*out);
 	}
@@ -557,6 +560,7 @@ static long set_registered(pc_addr start, pc_addr end, bool on)
 	if (in_staging(start, end)) {
 		for (unsigned i = slot_of(start); i < slot_of(end); i++)
 			model.slot_registered[i] = on;
+		model.staging_registered = on ? slot_of(end) - slot_of(start) : 0;
 		return 0;
 	}
 	if (!in_space(start, end))
@@ -1072,8 +1076,29 @@ long __wrap_sys_futex_wake(uint32_t *word, int waiters)
 	return n;
 }
 
+/* Staging takes pages in. */
+static bool something_leaves(const void *arg)
+{
+	(void)arg;
+	return model.staging_registered != 0;
+}
+
+/*
+ * What a pager does first with a fault that it has read. The page may be filled and in use, discarded
+ * or on its way out by the time that it goes on.
+ */
 pc_ns __wrap_sys_monotonic(void)
 {
+	bool *lingers = &model.lingers[actor_self()];
+	pc_ns until = actors_now() + 1 + actors_roll(PC_MS);
+
+	if (!*lingers)
+		return actors_now();
+	*lingers = false;
+	if (actors_chance(2))
+		actor_wait(something_leaves, NULL, until + 10 * PC_MS);
+	else
+		actor_sleep(until - actors_now());
 	return actors_now();
 }
 
@@ -1098,6 +1123,8 @@ void model_begin(void *staging, size_t staging_bytes, const struct model_watch *
 	memset(model.slot_registered, 0, sizeof(model.slot_registered));
 	model.queued = 0;
 	model.order = 0;
+	model.staging_registered = 0;
+	memset(model.lingers, 0, sizeof(model.lingers));
 	model.changing = 0;
 	model.running = 0;
 	model.zapping = 0;

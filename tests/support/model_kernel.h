@@ -49,6 +49,7 @@ enum model_law {
 
 struct model_odds { /* one in so many; 0 never */
 	unsigned nomem, partial, busy, interrupt;
+	unsigned linger; /* a pager that has read a fault loses its CPU before it looks further */
 	unsigned gap; /* switches between the report of a discard and the discard, at most */
 };
 
@@ -60,8 +61,7 @@ struct model_watch {
 	void (*mapped)(unsigned first, unsigned end);
 	void (*unmapped)(unsigned first, unsigned end);
 	void (*moved)(unsigned from, unsigned to, unsigned pages);
-	void (*discarded)(unsigned page);
-};
+	void (*discarded)(unsigned page);};
 
 void model_begin(void *staging, size_t staging_bytes, const struct model_watch *watch,
 		 const struct model_odds *odds, enum model_law broken);

@@ -179,9 +179,18 @@ static void enter_beyond(void)
 	gate_enter(&gate, SLOTS);
 }
 
+/* The kernel refuses a word that is not aligned. */
+static uint32_t words[2];
+
+static void wake_nobody(void)
+{
+	wake_sleepers((uint32_t *)((char *)words + 1), 1);
+}
+
 static void test_misuse_ends_the_process(void **unused)
 {
-	void (*const wrong[])(void) = {enter_twice, leave_unentered, enter_beyond};
+	void (*const wrong[])(void) = {enter_twice, leave_unentered, enter_beyond,
+				       wake_nobody};
 
 	(void)unused;
 	for (unsigned i = 0; i < PC_ARRAY_LEN(wrong); i++) {

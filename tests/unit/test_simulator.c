@@ -9,6 +9,7 @@
  *   TEST_SEEDS=N    how many seeds (10000)
  *   TEST_SEED=N     the first one (1)
  *   test_simulator --seed N  that seed alone, with a trace of every call
+ *   test_simulator --seeds N  the seeds 1 to N, and nothing else
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,6 +45,8 @@
 #define SEEDS_SABOTAGE 3000u
 #define SPOILT_SHARE   100u /* one seed in so many may meet it: see model_spoilt() */
 #define CROSSED_SHARE  50u
+#define CROWD_SHARE    3u
+#define CROWD_PAGES    17u /* fewer are not worth a look at their flags: flow/discover.c */
 #define PROGRAMS_MAX   3u
 #define PAGERS	       2u
 #define UNITS	       64u
@@ -472,6 +475,7 @@ static const struct mood moods[] = {
     {"rrrwwRWt", 12},		/* touching, while memory leaves as fast as it can */
     {"rwRWddddt", 10},		/* discarding */
     {"rrRWmoudxxxgpt", 8},	/* the layout in motion */
+    {"rrrrrwwd", 15},		/* a crowd, see begin_crowd() */
 };
 
 static void act(struct program *p, char letter)
@@ -522,6 +526,8 @@ static void program_main(void *arg)
 {
 	struct program *p = arg;
 
+	if (sim.span == CROWD_PAGES)
+		model_mmap(sim.low, sim.low + sim.span, 0);
 	for (unsigned i = 0; i < 4; i++)
 		act_map();
 	for (unsigned i = 0; i < p->acts; i++)
@@ -845,6 +851,8 @@ static struct model_odds some_odds(void)
 		o.partial = 12;
 	if (actors_chance(4))
 		o.busy = 30;
+	if (actors_chance(3))
+		o.linger = 1 + (unsigned)actors_roll(4);
 	return o;
 }
 
@@ -871,6 +879,25 @@ static void begin_program(void)
 	sim.pause = pauses[actors_roll(PC_ARRAY_LEN(pauses))];
 }
 
+/*
+ * Everybody at the same few pages, which leave at once and are discarded while two pagers have faults
+ * on them: what one of them read has often become untrue before it looks further.
+ */
+static void begin_crowd(struct model_odds *odds)
+{
+	sim.programs = PROGRAMS_MAX;
+	sim.pagers = PAGERS;
+	sim.span = CROWD_PAGES;
+	sim.low = (unsigned)actors_roll(MODEL_PAGES - sim.span);
+	sim.mood = &moods[PC_ARRAY_LEN(moods) - 1];
+	sim.pause = pauses[0];
+	options.cold_age = 0;
+	if (actors_chance(2))
+		actors_restless();
+	actor_trace("a crowd");
+	*odds = (struct model_odds){.interrupt = 8, .gap = 100, .linger = 1};
+}
+
 /* NULL, or what went wrong. */
 static const char *run_seed(uint64_t seed, enum model_law broken, bool trace)
 {
@@ -890,6 +917,8 @@ static const char *run_seed(uint64_t seed, enum model_law broken, bool trace)
 	begin_program();
 	odds = some_odds();
 	begin_options();
+	if (actors_chance(CROWD_SHARE))
+		begin_crowd(&odds);
 	begin_tables();
 	begin_world();
 	begin_crew();
@@ -1043,6 +1072,21 @@ static int replay(uint64_t seed)
 	return wrong != NULL;
 }
 
+/* That many seeds and nothing else: for tests/sabotage/run. */
+static int run_seeds(uint64_t seeds)
+{
+	start(NULL);
+	for (uint64_t seed = 1; seed <= seeds; seed++) {
+		const char *wrong = run_seed(seed, LAW_NONE, false);
+
+		if (wrong && !model_spoilt() && !is_crossing(wrong)) {
+			printf("FAIL: seed %lu: %s\n", (long)seed, wrong);
+			return 1;
+		}
+	}
+	return 0;
+}
+
 /* One OS thread has no races for ThreadSanitizer to find, and it does not know our stacks. */
 #ifdef __SANITIZE_THREAD__
 static const bool pointless = true;
@@ -1061,5 +1105,7 @@ int main(int argc, char **argv)
 		return SKIP;
 	if (argc == 3 && !strcmp(argv[1], "--seed"))
 		return replay(strtoull(argv[2], NULL, 0));
+	if (argc == 3 && !strcmp(argv[1], "--seeds"))
+		return run_seeds(strtoull(argv[2], NULL, 0));
 	return cmocka_run_group_tests(tests, start, NULL);
 }
