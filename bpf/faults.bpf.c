@@ -129,22 +129,11 @@ static void thread_ended(struct task_struct *task, struct process_record *proces
 	bpf_task_storage_delete(&threads, task);
 }
 
-/* A thread that began between the loader's two steps has no record yet. */
-static struct thread_record *thread_late(struct task_struct *task)
-{
-	if (!process_of(task))
-		return NULL;
-	thread_followed(task, FOLLOWED_ADOPTED);
-	return bpf_task_storage_get(&threads, task, NULL, 0);
-}
-
 static int note(unsigned long address, unsigned long ip, unsigned long error, __u32 mode)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread_record *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 
-	if (!thread)
-		thread = thread_late(task);
 	if (!thread)
 		return 0;
 	settle(thread, task);
@@ -155,7 +144,8 @@ static int note(unsigned long address, unsigned long ip, unsigned long error, __
 	thread->held.time = 1;
 	if (!count_units && !send_events)
 		return 0;
-	thread->held.time = bpf_ktime_get_ns();
+	if (send_events)
+		thread->held.time = bpf_ktime_get_ns();
 	thread->held.address = address;
 	thread->held.ip = ip;
 	thread->held.tgid = task->tgid;

@@ -8,7 +8,7 @@
  * gives. Between an exception and its end a fault is in user or kernel, but not yet in minor or
  * major.
  *
- * COST  Of a first touch of 4 KiB, measured by bench/bpf_overhead: see there.
+ * COST  Of a first touch of 4 KiB: build/bench/kernel/fault_overhead measures it.
  */
 #ifndef PC_BPF_FAULTS_H
 #define PC_BPF_FAULTS_H

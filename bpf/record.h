@@ -154,9 +154,10 @@ struct profile_header {
 /* A registered process. */
 struct profile_process {
 	__u64 base_minor, base_major, base_cpu;
-	__u64 minor, major, cpu_ns; /* added up in this tick */
-	__u32 known;		    /* the base is there */
-	__u32 seen;		    /* the tick in which it was last there */
+	__u64 minor, major, cpu_ns; /* of the last complete tick */
+	__u64 adding_minor, adding_major, adding_cpu;
+	__u32 known; /* the base is there */
+	__u32 seen;  /* the tick in which it was last there; ~0: none yet */
 };
 
 #endif

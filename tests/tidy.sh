@@ -19,7 +19,7 @@ sed 's/ -fno-tree-loop-distribute-patterns//' "$commands" >"$work/compile_comman
 cd "$source_dir"
 status=0
 # One file a run: with several, clang-tidy 14 takes every va_list of the later ones for uninitialized.
-find pagerd preload tools bench -name '*.c' -print0 |
+find pagerd preload tools bench bpf -name '*.c' ! -name '*.bpf.c' -print0 |
 	xargs -0 -n 1 -P "$(nproc)" clang-tidy -p "$work" --quiet --warnings-as-errors='*' \
 		>"$work/said" 2>"$work/noise" || status=1
 cat "$work/said"

@@ -84,7 +84,111 @@ PY
 [ "$(grep -cE '^kswapd_wake=[0-9]+ kswapd_sleep=[0-9]+ direct_begin=[0-9]+ direct_end=[0-9]+ reclaim_pages=[0-9]+ write_folio=[0-9]+ last_pid=[0-9]+ last_comm=.+' \
 	"$scratch/r")" = 2 ] || fail 'reclaim: not two lines'
 
+# --- lifecycle
+"$predicomp" lifecycle --json -- sh -c 'true; sh -c "kill -9 \$\$"; exit 5' >"$scratch/l"
+[ $? = 5 ] || fail "lifecycle: the command's exit status is lost"
+grep -q '"event":"exec".*"text":"sh -c kill -9' "$scratch/l" || fail 'lifecycle: no exec with arguments'
+grep -q '"event":"exit".*"status":137.*killed by SIGKILL' "$scratch/l" || fail 'lifecycle: no kill'
+grep -q '"event":"exit".*"status":5.*"peak_bytes":[1-9]' "$scratch/l" || fail 'lifecycle: no exit'
+[ "$(grep -c '"event":"fork"' "$scratch/l")" -ge 1 ] || fail 'lifecycle: no fork'
+[ "$("$predicomp" lifecycle --csv -- true | awk -F, 'NF != 13' | wc -l)" = 0 ] || fail 'lifecycle: CSV'
+if "$predicomp" check >/dev/null 2>&1; then
+	out=$("$predicomp" lifecycle --json --name perl --then 'evict after 1s' -- \
+		"$predicomp" run --min-rss 1M -- perl -e 'my $m = "x" x (64 << 20); sleep 4; print ""')
+	[[ $out =~ '"event":"evicted"'.*'"pages":'[1-9][0-9]{3} ]] || fail "lifecycle --then: $out"
+fi
+
+# --- thp: 32 huge faults, or each counted as refused
+cat >"$scratch/huge.py" <<'PY'
+import mmap
+m = mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+m.madvise(14)
+for i in range(0, 64 << 20, 4096):
+    m[i] = 1
+PY
+"$predicomp" thp --json -- python3 "$scratch/huge.py" >"$scratch/h"
+if ! grep -q '\[never\]' /sys/kernel/mm/transparent_hugepage/enabled; then
+	had=$(grep -m 1 '"faults"' "$scratch/h" | tr -dc 0-9)
+	refused=$(grep -m 1 '"fallbacks"' "$scratch/h" | tr -dc 0-9)
+	[ $((had + refused)) -ge 31 ] || fail "thp: $had huge faults and $refused refused, 31 are there"
+fi
+
+# --- trace: as many events as faults, in both forms
+"$predicomp" trace --output "$scratch/v.json" -- python3 -c 'x = bytearray(32 << 20)' 2>"$scratch/v"
+python3 - "$scratch/v.json" <<'PY' || fail 'trace: no trace for a viewer'
+import json, sys
+trace = json.load(open(sys.argv[1]))
+assert len(trace["traceEvents"]) == trace["otherData"]["events"] > 100
+assert trace["otherData"]["events_dropped"] == 0
+assert all(e["ph"] == "i" and e["name"] in ("minor", "major", "failed") for e in trace["traceEvents"])
+PY
+lost=$("$predicomp" trace --buffer 4096 --csv -- python3 -c 'x = bytearray(32 << 20)' 2>&1 >/dev/null)
+[[ $lost =~ ' '[1-9][0-9]*' dropped' ]] || fail "trace: a full buffer is not told: $lost"
+
+# --- profile: a frozen array that anybody may map, in a file system for pins of our own
+"$predicomp" profile serve --csv -- bash -c 'mib 64; sleep 0.3' >"$scratch/p"
+awk -F, 'NR > 1 && $2 != 0 { n++; if ($3 < last) bad = 1; last = $3 }
+	END { exit !(n >= 5 && last >= 100 && !bad) }' "$scratch/p" || fail 'profile: not what was used'
+cat >"$scratch/reader.py" <<'PY'
+import ctypes, mmap, os, struct, sys
+path = ctypes.create_string_buffer(sys.argv[1].encode())
+attr = struct.pack("QII", ctypes.addressof(path), 0, 0)
+fd = ctypes.CDLL(None, use_errno=True).syscall(321, 7, attr, len(attr))
+assert fd >= 0, os.strerror(ctypes.get_errno())
+size = 65536 * 40
+for prot in (mmap.PROT_READ | mmap.PROT_WRITE,):
+    try:
+        mmap.mmap(fd, size, prot=prot)
+        sys.exit("the array could be mapped for writing")
+    except PermissionError:
+        pass
+m = mmap.mmap(fd, size, prot=mmap.PROT_READ)
+magic, written, tick = struct.unpack_from("QQQ", m, 0)
+assert magic == 0x31666f7270636970 and written > 0 and tick == 50000000, (magic, written, tick)
+seen = [struct.unpack_from("QQQQII", m, 40 * (1 + i)) for i in range(written)]
+mine = [s for s in seen if s[4] == int(sys.argv[2])]
+assert len(mine) >= 3 and mine[-1][1] >= mine[0][1], mine
+assert any(s[4] == 0 and s[5] == 1 for s in seen)
+PY
+cat >"$scratch/pinned.sh" <<'PINNED'
+predicomp=$1 scratch=$2 folder=$2/bpf/p
+mkdir "$scratch/bpf" && mount -t bpf bpf "$scratch/bpf" || exit 77
+chmod 755 "$scratch/bpf"
+sleep 30 & target=$!
+"$predicomp" profile serve --pin "$folder" & server=$!
+for i in $(seq 50); do [ -e "$folder/registered" ] && break; sleep 0.1; done
+"$predicomp" profile register $target "$folder" || exit 1
+"$predicomp" profile register $target "$folder" 2>/dev/null && exit 2
+sleep 0.5
+"$predicomp" profile status "$folder" | grep -q "^ *$target " || exit 3
+setpriv --reuid 65534 --regid 65534 --clear-groups /usr/bin/python3 "$scratch/reader.py" "$folder/samples" $target || exit 4
+kill $target; wait $target 2>/dev/null
+sleep 0.3
+"$predicomp" profile status "$folder" | grep -q "^ *$target " && exit 5
+kill -9 $server; wait $server 2>/dev/null
+"$predicomp" profile unpin "$folder" || exit 6
+[ ! -e "$folder" ] || exit 7
+"$predicomp" profile serve --pin "$folder" & server=$!
+for i in $(seq 50); do [ -e "$folder/registered" ] && break; sleep 0.1; done
+kill $server; wait $server || exit 8
+[ ! -e "$folder" ] || exit 9
+PINNED
+if [ "$(id -u)" = 0 ]; then
+	unshare -m bash "$scratch/pinned.sh" "$predicomp" "$scratch" 2>"$scratch/pinned"
+	status=$?
+	[ $status = 77 ] && echo 'note: no bpf file system can be mounted: pins are not tested'
+	[ $status = 0 ] || [ $status = 77 ] || fail "profile: step $status of pinned: $(cat "$scratch/pinned")"
+fi
+
 # --- refusals
+refuses 1 'not in a bpf file system' profile serve --pin "$scratch/no"
+refuses 2 'wants serve' profile
+refuses 2 'wants --pin FOLDER' profile serve
+refuses 3 'no process' profile register 4194303
+refuses 2 'evict after TIME' lifecycle --then 'evict soon' -- true
+refuses 2 'evict, restore' lifecycle --then 'burn after 1s' -- true
+refuses 2 'power of two' trace --buffer 5000 -- true
+refuses 1 'No such file' trace --output "$scratch/none/x" -- true
 refuses 3 'no process 4194303' faults -p 4194303
 refuses 2 'not a process number' faults -p abc
 refuses 2 'wants -p PID or -- COMMAND' faults

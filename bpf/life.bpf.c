@@ -1,0 +1,105 @@
+/*
+ * life - processes that begin, become another program, and end; of the followed, or of all.
+ */
+#include "follow.bpf.h"
+
+const volatile bool everyone;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} life_events SEC(".maps");
+
+__u64 life_dropped;
+
+static void thread_followed(struct task_struct *task, enum followed_how how)
+{
+}
+
+static void thread_ended(struct task_struct *task, struct process_record *process)
+{
+}
+
+static bool in_scope(const struct task_struct *task)
+{
+	return everyone || process_of(task);
+}
+
+/* With what all events have; NULL when the buffer is full. */
+static struct life_event *event_begin(const struct task_struct *task, enum life_kind kind)
+{
+	struct life_event *event = bpf_ringbuf_reserve(&life_events, sizeof(*event), 0);
+
+	if (!event) {
+		__sync_fetch_and_add(&life_dropped, 1);
+		return NULL;
+	}
+	event->time = bpf_ktime_get_ns();
+	event->lived_ns = event->time - task->start_time;
+	event->minor = event->major = event->peak_pages = 0;
+	event->exit_code = 0;
+	event->length = 0;
+	event->kind = kind;
+	event->tgid = task->tgid;
+	event->parent = BPF_CORE_READ(task, real_parent, tgid);
+	BPF_CORE_READ_STR_INTO(&event->comm, task, comm);
+	event->arguments[0] = '\0';
+	return event;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(life_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct life_event *event;
+
+	if (child->tgid == parent->tgid || !in_scope(parent))
+		return 0;
+	event = event_begin(child, LIFE_FORK);
+	if (event)
+		bpf_ringbuf_submit(event, 0);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(life_exec, struct task_struct *task)
+{
+	struct life_event *event;
+	unsigned long start, length;
+
+	if (!in_scope(task))
+		return 0;
+	event = event_begin(task, LIFE_EXEC);
+	if (!event)
+		return 0;
+	start = BPF_CORE_READ(task, mm, arg_start);
+	length = BPF_CORE_READ(task, mm, arg_end) - start;
+	if (length >= LIFE_ARGUMENTS)
+		length = LIFE_ARGUMENTS - 1;
+	if (bpf_probe_read_user(event->arguments, length & (LIFE_ARGUMENTS - 1), (void *)start) ==
+	    0)
+		event->length = length;
+	bpf_ringbuf_submit(event, 0);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(life_exit, struct task_struct *task)
+{
+	struct signal_struct *signal = task->signal;
+	struct life_event *event;
+
+	if (signal->live.counter != 0 || !in_scope(task))
+		return 0;
+	event = event_begin(task, LIFE_EXIT);
+	if (!event)
+		return 0;
+	event->minor = signal->min_flt + task->min_flt;
+	event->major = signal->maj_flt + task->maj_flt;
+	event->peak_pages = signal->maxrss;
+	event->exit_code = task->exit_code;
+	BPF_CORE_READ_STR_INTO(&event->comm, task, group_leader, comm);
+	bpf_ringbuf_submit(event, 0);
+	return 0;
+}
+
+char life_license[] SEC("license") = "GPL";

@@ -1,0 +1,66 @@
+#include "thp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "session.h"
+#include "thp.skel.h"
+
+struct thp {
+	struct thp_bpf *skeleton;
+};
+
+int thp_open(struct thp **out, int pidfd, struct unable *why)
+{
+	struct thp *t = calloc(1, sizeof(*t));
+	int err;
+
+	if (!t)
+		return unable(why, -ENOMEM, "no memory");
+	t->skeleton = thp_bpf__open();
+	if (!t->skeleton) {
+		err = unable(why, -errno, "the programs of thp cannot be opened: %m");
+		goto fail;
+	}
+	bpf_program__set_autoattach(t->skeleton->progs.follow_adopt, false);
+	err = session_load(t->skeleton->skeleton, why);
+	if (!err)
+		err = session_attach(t->skeleton->skeleton, why);
+	if (err)
+		goto fail;
+	err = session_iterate(t->skeleton->progs.follow_adopt, pidfd, 0, NULL, NULL);
+	if (err) {
+		unable(why, err, "the process cannot be followed: %s", strerror(-err));
+		goto fail;
+	}
+	*out = t;
+	return 0;
+fail:
+	thp_close(t);
+	return err;
+}
+
+void thp_close(struct thp *t)
+{
+	thp_bpf__destroy(t->skeleton);
+	free(t);
+}
+
+const struct thp_counts *thp_read(const struct thp *t)
+{
+	return &t->skeleton->bss->counts;
+}
+
+bool thp_sees_migrations(const struct thp *t)
+{
+	return bpf_program__autoload(t->skeleton->progs.thp_migrate);
+}
+
+bool thp_sees_numa(const struct thp *t)
+{
+	return bpf_program__autoload(t->skeleton->progs.thp_move);
+}

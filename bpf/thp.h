@@ -1,0 +1,23 @@
+/*
+ * thp.h - the loader of thp.bpf.c: huge pages and migrations of a process and what comes from it.
+ * Splits have no tracepoint: they are to be had from /proc/vmstat, for the machine.
+ */
+#ifndef PC_BPF_THP_H
+#define PC_BPF_THP_H
+
+#include <stdbool.h>
+
+#include "able.h"
+#include "record.h"
+
+struct thp;
+
+/* 0 or -errno with `why` filled. */
+int thp_open(struct thp **out, int pidfd, struct unable *why);
+void thp_close(struct thp *t);
+
+const struct thp_counts *thp_read(const struct thp *t); /* all since thp_open() */
+bool thp_sees_migrations(const struct thp *t);		/* this kernel traces them */
+bool thp_sees_numa(const struct thp *t);
+
+#endif
