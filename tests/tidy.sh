@@ -18,10 +18,22 @@ sed 's/ -fno-tree-loop-distribute-patterns//' "$commands" >"$work/compile_comman
 
 cd "$source_dir"
 status=0
-# One file a run: with several, clang-tidy 14 takes every va_list of the later ones for uninitialized.
-find pagerd preload tools bench bpf -name '*.c' ! -name '*.bpf.c' -print0 |
-	xargs -0 -n 1 -P "$(nproc)" clang-tidy -p "$work" --quiet --warnings-as-errors='*' \
-		>"$work/said" 2>"$work/noise" || status=1
+# tidy FOLDER... -- ARGUMENT...: one file a run: with several, clang-tidy 14 takes every va_list of the
+# later ones for uninitialized.
+tidy() {
+	local folders=()
+	while [ "$1" != -- ]; do
+		folders+=("$1")
+		shift
+	done
+	shift
+	find "${folders[@]}" -name '*.c' ! -name '*.bpf.c' -print0 |
+		xargs -0 -n 1 -P "$(nproc)" clang-tidy -p "$work" --quiet --warnings-as-errors='*' "$@" \
+			>>"$work/said" 2>>"$work/noise" || status=1
+}
+tidy pagerd preload tools bench --
+# What bpftool writes leaks when memory is short; it is not ours to mend.
+[ ! -d "$build_dir/bpf" ] || tidy bpf -- --checks=-clang-analyzer-unix.Malloc
 cat "$work/said"
 grep -E '^(error|Error)' "$work/noise" || true
 exit $status
