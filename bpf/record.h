@@ -69,10 +69,11 @@ struct fault_event {
  * 16, else 16 linear steps in each power of two; the last takes all above 2^36.
  */
 #define HISTOGRAM_BUCKETS 528
+#define HISTOGRAM_ROOM	  1024 /* a power of two: an index that is masked by it is safe to see */
 
 struct histogram {
 	__u64 count, sum, max;
-	__u64 bucket[HISTOGRAM_BUCKETS];
+	__u64 bucket[HISTOGRAM_ROOM];
 };
 
 /* What a fault did between its exception and its end. */
@@ -84,6 +85,7 @@ enum stall_kind {
 	STALL_SERVE,  /* of UFFD: from there until that handler wakes the thread */
 	STALL_RESUME, /* of UFFD: until the thread has a CPU again */
 	STALL_KINDS,
+	STALL_ROOM = 8,
 };
 
 /* What reclaim did; `by_kswapd` and the wake-ups are the machine's, the rest of what is watched. */

@@ -31,7 +31,7 @@ struct {
 	__type(value, struct stall_record);
 } stalls SEC(".maps");
 
-struct histogram histograms[STALL_KINDS];
+struct histogram histograms[STALL_ROOM];
 __u64 faults_untimed; /* their end was not seen, or they failed */
 
 /* floor(log2(v)) for v > 0 */
@@ -59,16 +59,21 @@ static __u32 bucket_of(__u64 ns)
 	return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
 }
 
-static void observe(__u32 kind, __u64 ns)
+/*
+ * The verifier of Linux 6.1 must see each index bounded where it is used. What the compiler has
+ * worked out itself it does not say twice, so it is made to forget.
+ */
+static void observe(__u64 kind, __u64 ns)
 {
-	struct histogram *h = &histograms[kind & 7];
-	__u32 bucket = bucket_of(ns);
+	__u64 bucket = bucket_of(ns);
+	struct histogram *h;
 
-	if (kind >= STALL_KINDS || bucket >= HISTOGRAM_BUCKETS)
-		return;
+	barrier_var(kind);
+	barrier_var(bucket);
+	h = &histograms[kind & (STALL_ROOM - 1)];
 	__sync_fetch_and_add(&h->count, 1);
 	__sync_fetch_and_add(&h->sum, ns);
-	__sync_fetch_and_add(&h->bucket[bucket], 1);
+	__sync_fetch_and_add(&h->bucket[bucket & (HISTOGRAM_ROOM - 1)], 1);
 	if (ns > h->max)
 		h->max = ns; /* two at once may lose one of them */
 }
