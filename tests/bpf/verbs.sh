@@ -151,7 +151,8 @@ assert len(mine) >= 3 and mine[-1][1] >= mine[0][1], mine
 assert any(s[4] == 0 and s[5] == 1 for s in seen)
 PY
 cat >"$scratch/pinned.sh" <<'PINNED'
-predicomp=$1 scratch=$2 folder=$2/bpf/p
+predicomp=$1 scratch=$2 folder=$2/bpf/p server='' target=''
+trap 'kill $server $target 2>/dev/null' EXIT
 mkdir "$scratch/bpf" && mount -t bpf bpf "$scratch/bpf" || exit 77
 chmod 755 "$scratch/bpf"
 sleep 30 & target=$!
