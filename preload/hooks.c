@@ -20,6 +20,7 @@
 #include "pager.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <linux/ioctl.h>
 #include <linux/sched.h>
 #include <linux/userfaultfd.h>
@@ -295,6 +296,39 @@ static long raw_clone3(long nr, long args, long size, long c, long d, long e, lo
 	return fork_raw(nr, args, size, c, d, e);
 }
 
+#ifndef FUTEX_LOCK_PI2
+#define FUTEX_LOCK_PI2 13
+#endif
+
+/* The kernel writes to a word of these, and for that it does not wait for a userfaultfd. */
+static bool futex_writes(int op)
+{
+	switch (op & FUTEX_CMD_MASK) {
+	case FUTEX_WAKE_OP:
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+	case FUTEX_TRYLOCK_PI:
+	case FUTEX_UNLOCK_PI:
+	case FUTEX_WAIT_REQUEUE_PI:
+	case FUTEX_CMP_REQUEUE_PI:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Words that may have been away come home, stay there, and are tried once more. */
+static long hook_futex(long a, long b, long c, long d, long e, long f)
+{
+	long ret = real.syscall(__NR_futex, a, b, c, d, e, f);
+
+	if (ret != -1 || errno != EFAULT || !futex_writes((int)b))
+		return ret;
+	exclude_for_good((const void *)a, sizeof(uint32_t));
+	exclude_for_good((const void *)e, sizeof(uint32_t));
+	return real.syscall(__NR_futex, a, b, c, d, e, f);
+}
+
 /*
  * An identity that is changed by number is that of the calling thread alone. Programs do so to act
  * as somebody else for a moment, thousands of times a second, or to drop rights for good behind
@@ -342,6 +376,8 @@ HOOK(long, syscall, (long nr, long a, long b, long c, long d, long e, long f))
 		return hook_unshare((int)a);
 	case __NR_setns:
 		return hook_setns((int)a, (int)b);
+	case __NR_futex:
+		return hook_futex(a, b, c, d, e, f);
 	case __NR_seccomp:
 		pager_quit(PC_INERT_SECCOMP);
 		break;

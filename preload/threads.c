@@ -134,12 +134,22 @@ HOOK(int, pthread_setschedparam, (pthread_t thread, int policy, const struct sch
 	return err;
 }
 
-/* The kernel marks it when its owner dies, without taking faults (hazard finding 8). */
+/*
+ * The kernel writes to some mutexes itself and does not wait for a page that a userfaultfd answers
+ * for: to a robust one when its owner dies (hazard finding 8), to one with priority inheritance when
+ * it is contended, which then fails with EFAULT.
+ */
+static bool kernel_writes_to(const pthread_mutexattr_t *attr)
+{
+	int robust = PTHREAD_MUTEX_STALLED, protocol = PTHREAD_PRIO_NONE;
+
+	return (!pthread_mutexattr_getrobust(attr, &robust) && robust == PTHREAD_MUTEX_ROBUST) ||
+	       (!pthread_mutexattr_getprotocol(attr, &protocol) && protocol == PTHREAD_PRIO_INHERIT);
+}
+
 HOOK(int, pthread_mutex_init, (pthread_mutex_t * mutex, const pthread_mutexattr_t *attr))
 {
-	int robust = PTHREAD_MUTEX_STALLED;
-
-	if (attr && !pthread_mutexattr_getrobust(attr, &robust) && robust == PTHREAD_MUTEX_ROBUST)
+	if (attr && kernel_writes_to(attr))
 		exclude_for_good(mutex, sizeof(*mutex));
 	return real.pthread_mutex_init(mutex, attr);
 }
