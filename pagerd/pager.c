@@ -13,12 +13,16 @@
 #include "flow/discover.h"
 #include "flow/exclude.h"
 #include "flow/fault.h"
+#include "flow/forget.h"
 #include "flow/forkless.h"
+#include "flow/mapped.h"
 #include "flow/sample.h"
 #include "flow/work.h"
 #include "flow/world.h"
 #include "kernel/anchor.h"
 #include "kernel/caps.h"
+#include "kernel/peek.h"
+#include "kernel/pins.h"
 #include "segment.h"
 #include "state/codec.h"
 #include "state/range.h"
@@ -143,17 +147,27 @@ static int own_descriptors(void)
 	return 0;
 }
 
+/* What cannot be told counts as pinned: there is another look with each take. */
+static bool may_be_pinned(void)
+{
+	int tid = discover_living();
+
+	return !tid || pins_held(tid) != 0;
+}
+
 static enum pc_inert unfit(void)
 {
 	struct process_facts f;
 
+	world.way = options.evict == EVICT_MADVISE ? WAY_MADVISE : WAY_MOVE;
+	world.pinned = false;
 	if (pressure_facts(&world.pressure, &f))
 		return PC_INERT_MISSING_CAP;
 	if (f.tracer_pid)
 		return PC_INERT_TRACED;
 	if (f.seccomp)
 		return PC_INERT_SECCOMP;
-	return PC_INERT_NONE;
+	return world.way == WAY_MADVISE && may_be_pinned() ? PC_INERT_PINNED : PC_INERT_NONE;
 }
 
 static bool capable(void)
@@ -165,7 +179,7 @@ static bool capable(void)
 	crew.probed = true;
 	for (unsigned i = 0; i < PC_CAP_COUNT; i++)
 		s->cap[i] = caps.state[i];
-	return caps_missing() < 0;
+	return caps_missing(world.way == WAY_MOVE ? CAPS_TO_MOVE : CAPS_TO_MADVISE) < 0;
 }
 
 static void open_knobs(void)
@@ -187,7 +201,14 @@ static int open_files(void)
 		return world.maps;
 	if (world.smaps < 0)
 		return world.smaps;
-	return pagemap_open(&world.pagemap);
+	if (world.way == WAY_MADVISE) {
+		world.mem = peek_open();
+		if (world.mem < 0)
+			return world.mem;
+	}
+	world.mapping_at = caps_have(PC_CAP_VMA_QUERY) ? vma_query : vma_search;
+	return pagemap_open(&world.pagemap,
+			    caps_have(PC_CAP_PAGEMAP_SCAN) ? PAGEMAP_SCANNED : PAGEMAP_READ);
 }
 
 static unsigned list_cpus(unsigned *cpu, unsigned max)
@@ -284,6 +305,7 @@ static void close_world(void)
 	sys_close(world.maps);
 	sys_close(world.smaps);
 	sys_close(world.pagemap.fd);
+	sys_close(world.mem);
 	crew.opened = false;
 }
 
@@ -291,11 +313,12 @@ static int open_world(void)
 {
 	int err = tables_start(pressure_limit());
 
-	world.maps = world.smaps = world.pagemap.fd = -1;
+	world.maps = world.smaps = world.mem = world.pagemap.fd = -1;
 	if (!err)
 		err = discover_start();
 	if (!err)
-		err = uffd_open(&world.uffd);
+		err = world.way == WAY_MOVE ? uffd_open(&world.uffd)
+					    : uffd_open_protecting(&world.uffd);
 	if (err)
 		return err;
 	crew.opened = true;
@@ -519,6 +542,12 @@ static void leave_if_deserted(void)
 		store_release(&crew.stop, 1);
 }
 
+static void leave_pinned(void)
+{
+	log_say(LOG_INFO, "left alone: a descriptor was opened that EVICT=madvise does not go with");
+	deactivate(PC_STATE_INERT, PC_INERT_PINNED);
+}
+
 static pc_ns round_of_work(pc_ns wait)
 {
 	serve_mailbox();
@@ -527,6 +556,8 @@ static pc_ns round_of_work(pc_ns wait)
 	if (crew.active) {
 		wait = work_tick(&crew.work, sys_monotonic());
 		show_pagers();
+		if (world.pinned)
+			leave_pinned();
 		return wait;
 	}
 	if (stats_segment()->run_state == PC_STATE_WAITING)
@@ -727,6 +758,8 @@ void pager_fork_before(void)
 	host.fork_paused = load_acquire(&crew.active);
 	if (host.fork_paused)
 		pause_inside(PC_INERT_FORKING);
+	/* Last, for the work thread asks as well. */
+	mapped_freeze();
 }
 
 void pager_fork_parent(void)
@@ -734,6 +767,7 @@ void pager_fork_parent(void)
 	if (!host.forking)
 		return;
 	host.forking = false;
+	mapped_thaw();
 	COUNT(0, forks);
 	if (host.fork_paused)
 		continue_inside();
@@ -758,6 +792,7 @@ static void reset_in_child(void)
 	thread_reset();
 	exclude_reset();
 	forkless_reset();
+	mapped_reset();
 }
 
 /* A child whose fork was not prepared (a raw one's own child) is left alone for good. */
@@ -800,6 +835,60 @@ void pager_forkless(pc_addr start, pc_addr end, bool on)
 	leave_host();
 	if (!noted)
 		pager_exclude(start, end);
+}
+
+bool pager_follows(void)
+{
+	return options.evict == EVICT_MADVISE && options.enable;
+}
+
+void pager_mapped(pc_addr start, pc_addr end)
+{
+	struct mask old = block_signals();
+
+	mapped_add(start, end);
+	unblock_signals(old);
+}
+
+void pager_unmapping(pc_addr start, pc_addr end)
+{
+	struct mask old = block_signals();
+
+	mapped_remove(start, end);
+	unblock_signals(old);
+}
+
+bool pager_is_mapped(pc_addr start, pc_addr end)
+{
+	struct mask old = block_signals();
+	bool all = mapped_all(start, end);
+
+	unblock_signals(old);
+	return all;
+}
+
+/* The gate is closed by a thread of the program here, and here alone. */
+unsigned pager_discard_begin(pc_addr start, pc_addr end)
+{
+	struct mask old = block_signals();
+	unsigned held = mapped_hold(start, end);
+
+	if (pager_holds(start, end) && enter_host()) {
+		gate_close(&world.gate);
+		forget_away(0, start, end);
+		gate_open(&world.gate);
+		leave_host();
+	}
+	unblock_signals(old);
+	return held;
+}
+
+void pager_discard_end(unsigned held)
+{
+	struct mask old = block_signals();
+
+	mapped_release(held);
+	unblock_signals(old);
 }
 
 bool pager_holds(pc_addr start, pc_addr end)

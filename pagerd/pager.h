@@ -87,6 +87,22 @@ bool pager_holds(pc_addr start, pc_addr end);
  */
 void pager_forkless(pc_addr start, pc_addr end, bool on);
 
+/*
+ * EVICT=madvise: the hooks of mmap and its kin tell what they do, for that way of taking pages goes
+ * by nothing else (flow/mapped.h). Does nothing without it. Before the library has started: nothing.
+ */
+bool pager_follows(void);
+void pager_mapped(pc_addr start, pc_addr end);    /* after: the program's own anonymous memory */
+void pager_unmapping(pc_addr start, pc_addr end); /* before a change of any kind */
+bool pager_is_mapped(pc_addr start, pc_addr end); /* known, all of it */
+
+/*
+ * Around a discard (MADV_DONTNEED, MADV_FREE) of memory for which pager_is_mapped(): what is away is
+ * forgotten at once, and nothing there is taken until the second call.
+ */
+unsigned pager_discard_begin(pc_addr start, pc_addr end);
+void pager_discard_end(unsigned held);
+
 /* What pager_exclude() did, undone: [start, end) is ordinary memory again (munlock). */
 void pager_include(pc_addr start, pc_addr end);
 

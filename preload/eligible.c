@@ -167,11 +167,6 @@ enum pc_inert eligible(struct program program)
 		return PC_INERT_NOT_LISTED;
 	if (listed(options.except.s, program) || is_built_in(program))
 		return PC_INERT_EXCLUDED;
-	/* Asked for by name, so the refusal is told whatever the log level is for. */
-	if (options.evict == EVICT_MADVISE) {
-		log_say(LOG_ERROR, "EVICT=madvise is not available in this version: use auto or move");
-		return PC_INERT_NO_MADVISE;
-	}
 	if (has_sanitizer())
 		return PC_INERT_SANITIZER;
 	if (is_realtime())

@@ -6,8 +6,8 @@
  *   identity     no pager thread while libc changes that of every thread it knows
  *   for good     locks, real time, filters, a userfaultfd of the program's own: the pager leaves
  *
- * Not hooked, because userfaultfd events or VmFlags tell: mmap, munmap, brk, mprotect, madvise's
- * discards. Not hooked, because it changes nothing here: posix_madvise (its advice is a
+ * Not hooked, because userfaultfd events or VmFlags tell: brk, mprotect. mmap, munmap and madvise's
+ * discards matter to EVICT=madvise alone (layout.h). Not hooked, because it changes nothing here: posix_madvise (its advice is a
  * subset without these), sched_setparam and pthread_setschedprio (they cannot leave a policy),
  * setfsuid and setfsgid (a thread's own).
  *
@@ -15,6 +15,7 @@
  */
 #include "exclusion.h"
 #include "fork.h"
+#include "layout.h"
 #include "real.h"
 #include "base/sys.h"
 #include "pager.h"
@@ -27,6 +28,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
+#include <sys/socket.h>
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -59,9 +61,11 @@ static enum effect effect_of(int advice)
  */
 static int advise_forkless(void *at, size_t len, int advice)
 {
-	bool held = pager_holds((pc_addr)at, (pc_addr)at + len);
+	bool held;
 	int ret;
 
+	layout_strike(at, len);
+	held = pager_holds((pc_addr)at, (pc_addr)at + len);
 	if (held)
 		exclude_bytes(at, len);
 	ret = real.madvise(at, len, advice);
@@ -79,6 +83,8 @@ HOOK(int, madvise, (void *at, size_t len, int advice))
 
 	if (advice == MADV_DONTFORK || advice == MADV_DOFORK)
 		return advise_forkless(at, len, advice);
+	if (pager_follows() && layout_is_discard(advice))
+		return layout_discard(at, len, advice);
 	if (effect == EFFECT_EXCLUDE)
 		exclude_bytes(at, len);
 	ret = real.madvise(at, len, advice);
@@ -91,20 +97,28 @@ HOOK(int, madvise, (void *at, size_t len, int advice))
 HOOK(ssize_t, process_madvise,
      (int pidfd, const struct iovec *v, size_t n, int advice, unsigned flags))
 {
-	if (effect_of(advice) == EFFECT_EXCLUDE)
+	bool discards = pager_follows() && layout_is_discard(advice);
+	ssize_t ret;
+
+	if (discards || effect_of(advice) == EFFECT_EXCLUDE)
 		for (size_t i = 0; i < n; i++)
 			exclude_bytes(v[i].iov_base, v[i].iov_len);
-	return real.process_madvise(pidfd, v, n, advice, flags);
+	ret = real.process_madvise(pidfd, v, n, advice, flags);
+	for (size_t i = 0; discards && i < n; i++)
+		include_bytes(v[i].iov_base, v[i].iov_len);
+	return ret;
 }
 
 HOOK(int, mlock, (const void *at, size_t len))
 {
+	layout_strike(at, len);
 	exclude_bytes(at, len);
 	return real.mlock(at, len);
 }
 
 HOOK(int, mlock2, (const void *at, size_t len, unsigned flags))
 {
+	layout_strike(at, len);
 	exclude_bytes(at, len);
 	return real.mlock2(at, len, flags);
 }
@@ -144,6 +158,7 @@ HOOK(void *, shmat, (int id, const void *at, int flags))
 	size_t len = at && flags & SHM_REMAP ? shm_bytes(id) : 0;
 	void *ret;
 
+	layout_strike(at, len);
 	exclude_bytes(at, len);
 	ret = real.shmat(id, at, flags);
 	include_bytes(at, len);
@@ -168,7 +183,7 @@ static void *mremap_whole(void *at, size_t len, size_t new_len, int flags, void 
  * Tried again on EFAULT, cut off from its neighbours a moment ago: the call has then done nothing,
  * unless it was told where to, which may have unmapped the target. That one is not tried twice.
  */
-HOOK(void *, mremap, (void *at, size_t len, size_t new_len, int flags, void *new_at))
+static void *remap(void *at, size_t len, size_t new_len, int flags, void *new_at)
 {
 	void *ret;
 
@@ -177,6 +192,22 @@ HOOK(void *, mremap, (void *at, size_t len, size_t new_len, int flags, void *new
 	ret = real.mremap(at, len, new_len, flags, new_at);
 	if (ret == MAP_FAILED && errno == EFAULT && pager_active())
 		ret = mremap_whole(at, len, new_len, flags, new_at);
+	return ret;
+}
+
+HOOK(void *, mremap, (void *at, size_t len, size_t new_len, int flags, void *new_at))
+{
+	bool known = layout_knows(at, len);
+	void *ret;
+
+	layout_strike(at, len);
+	if (flags & MREMAP_FIXED)
+		layout_strike(new_at, new_len);
+	ret = remap(at, len, new_len, flags, new_at);
+	if (known && ret != MAP_FAILED)
+		layout_note(ret, new_len);
+	if (known && (ret == MAP_FAILED || flags & MREMAP_DONTUNMAP))
+		layout_note(at, len);
 	return ret;
 }
 
@@ -231,9 +262,21 @@ IDENTITY(setresgid, (gid_t real_id, gid_t effective, gid_t saved), (real_id, eff
 IDENTITY(setgroups, (size_t n, const gid_t *list), (n, list))
 IDENTITY(initgroups, (const char *user, gid_t group), (user, group))
 IDENTITY(capset, (void *header, void *data), (header, data))
-IDENTITY(unshare, (int flags), (flags))
 IDENTITY(setns, (int fd, int kind), (fd, kind))
 /* clang-format on */
+
+/* Of a thread with descriptors of its own, those would not be looked at (kernel/pins.h). */
+HOOK(int, unshare, (int flags))
+{
+	int ret;
+
+	if (pager_follows() && flags & CLONE_FILES)
+		pager_quit(PC_INERT_PINNED);
+	pager_pause(PC_INERT_IDENTITY);
+	ret = real.unshare(flags);
+	pager_continue();
+	return ret;
+}
 
 /* for good */
 
@@ -269,6 +312,14 @@ HOOK(int, ioctl, (int fd, unsigned long request, void *arg))
 	if (request == UFFDIO_API)
 		pager_quit(PC_INERT_OWN_UFFD);
 	return real.ioctl(fd, request, arg);
+}
+
+/* The kernel writes to the buffers of these whenever it likes (kernel/pins.h). */
+HOOK(int, socket, (int domain, int type, int protocol))
+{
+	if (pager_follows() && (domain == AF_XDP || domain == AF_RDS || domain == AF_SMC))
+		pager_quit(PC_INERT_PINNED);
+	return real.socket(domain, type, protocol);
 }
 
 /* system calls by number */
@@ -346,6 +397,12 @@ HOOK(long, syscall, (long nr, long a, long b, long c, long d, long e, long f))
 				    : fork_raw(nr, a, b, c, d, e);
 	case __NR_clone3:
 		return raw_clone3(nr, a, b, c, d, e, f);
+	case __NR_mmap:
+		return (long)layout_map((void *)a, (size_t)b, (int)c, (int)d, (int)e, f);
+	case __NR_munmap:
+		return layout_unmap((void *)a, (size_t)b);
+	case __NR_socket:
+		return hook_socket((int)a, (int)b, (int)c);
 	case __NR_madvise:
 		return hook_madvise((void *)a, (size_t)b, (int)c);
 	case __NR_process_madvise:
@@ -378,6 +435,10 @@ HOOK(long, syscall, (long nr, long a, long b, long c, long d, long e, long f))
 		return hook_setns((int)a, (int)b);
 	case __NR_futex:
 		return hook_futex(a, b, c, d, e, f);
+	case __NR_io_uring_setup:
+		if (pager_follows())
+			pager_quit(PC_INERT_PINNED);
+		break;
 	case __NR_seccomp:
 		pager_quit(PC_INERT_SECCOMP);
 		break;

@@ -32,6 +32,10 @@
 	X(int, mlockall, (int flags), (flags))                                                     \
 	X(int, pkey_mprotect, (void *at, size_t len, int prot, int key), (at, len, prot, key))     \
 	X(void *, shmat, (int id, const void *at, int flags), (id, at, flags))                     \
+	X(void *, mmap, (void *at, size_t len, int prot, int flags, int fd, long off),             \
+	  (at, len, prot, flags, fd, off))                                                         \
+	X(int, munmap, (void *at, size_t len), (at, len))                                          \
+	X(int, socket, (int domain, int type, int protocol), (domain, type, protocol))             \
 	X(void *, mremap, (void *at, size_t len, size_t new_len, int flags, void *new_at),         \
 	  (at, len, new_len, flags, new_at))                                                       \
 	X(int, ioctl, (int fd, unsigned long request, void *arg), (fd, request, arg))              \

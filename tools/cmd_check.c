@@ -34,7 +34,7 @@ static const struct option longs[] = {
 #define START_TIMEOUT (10 * PC_SEC)
 #define POLL_INTERVAL (20 * PC_MS)
 
-enum need { NEEDED, OPTIONAL };
+enum need { NEEDED, OPTIONAL, FOR_MOVE, FOR_MADVISE };
 
 static const struct {
 	const char *id, *name;

@@ -7,6 +7,7 @@
 #include "base/sys.h"
 #include "flow/exclude.h"
 #include "flow/forkless.h"
+#include "flow/mapped.h"
 #include "flow/world.h"
 #include "kernel/task.h"
 #include "kernel/vma.h"
@@ -135,6 +136,15 @@ static bool note_known(const struct vma *v, void *arg)
 	return true;
 }
 
+/* Of a mapping that may be managed, what may be discarded: see flow/mapped.h. */
+static void add_mapped(pc_addr start, pc_addr end)
+{
+	pc_addr stop = end;
+
+	for (; start < end && mapped_piece(&start, &stop); start = stop, stop = end)
+		disco.full |= !span_add(&disco.fresh, start, stop);
+}
+
 static bool note_area(const struct vma *v, void *arg)
 {
 	(void)arg;
@@ -144,8 +154,12 @@ static bool note_area(const struct vma *v, void *arg)
 		disco.unknown += v->end - v->start;
 		return true;
 	}
-	if (!holds_a_stack(v))
+	if (holds_a_stack(v))
+		return true;
+	if (world.way == WAY_MOVE)
 		disco.full |= !span_add(&disco.fresh, v->start, v->end);
+	else if (v->kind == VMA_ANON)
+		add_mapped(v->start, v->end);
 	return true;
 }
 
@@ -259,17 +273,25 @@ static bool note_thread(int tid, void *arg)
 
 static bool find_living(int tid, void *arg)
 {
-	bool *living = arg;
+	int *living = arg;
 
-	*living = !own_thread(tid) && !task_is_zombie(tid) && !task_is_kernel_made(tid);
+	if (!own_thread(tid) && !task_is_zombie(tid) && !task_is_kernel_made(tid))
+		*living = tid;
 	return !*living;
 }
 
 bool discover_deserted(void)
 {
-	bool living = false;
+	int living = 0;
 
 	return !task_each(find_living, &living) && !living;
+}
+
+int discover_living(void)
+{
+	int living = 0;
+
+	return task_each(find_living, &living) ? 0 : living;
 }
 
 static void find_threads(void)

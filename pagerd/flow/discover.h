@@ -39,6 +39,9 @@ bool discover_threads_ok(void);
  */
 bool discover_deserted(void);
 
+/* A thread of the program that lives; 0 if there is none, or it cannot be told. */
+int discover_living(void);
+
 /* One predicate: may memory with these attributes be managed? Pure. */
 bool discover_manageable(const struct vma *v);
 

@@ -239,14 +239,20 @@ static void answer(struct fault_thread *t, const struct uffd_event *fault)
 	const unsigned shard = t->restorer.shard;
 	pc_ns start = clock_now(), end;
 
-	COUNT(shard, faults_missing);
-	if (fault->write)
+	if (fault->wp)
+		COUNT(shard, faults_wp);
+	else
+		COUNT(shard, faults_missing);
+	if (fault->write && !fault->wp)
 		COUNT(shard, faults_write);
 	if (!serve(t, fault))
 		keep(t, fault);
 	end = clock_now();
 	OBSERVE(shard, fault_all, end - start);
-	OBSERVE(shard, fault_missing, end - start);
+	if (fault->wp)
+		OBSERVE(shard, fault_wp, end - start);
+	else
+		OBSERVE(shard, fault_missing, end - start);
 	if (t->restorer.rest)
 		share_rest(t);
 	if (++t->since_sample >= SAMPLE_EVERY || start - t->last_fault > SAMPLE_PAUSE)

@@ -93,7 +93,7 @@ static void check_order(const struct unit *u, unsigned page)
 	pc_addr at = u->base + (pc_addr)page * PC_PAGE;
 
 	if (u->remapped == remaps.number && page_away(unit_peek(u, page)) &&
-	    vma_covers(world.maps, at))
+	    vma_covers(world.mapping_at, world.maps, at))
 		pc_fatal("an unmap and a remap of packed memory crossed; which came first is unknown",
 			 at, unit_peek(u, page));
 }
@@ -135,6 +135,19 @@ void forget_discard(unsigned shard, pc_addr start, pc_addr end)
 
 			drop(shard, s.unit, i, page_make(away ? PAGE_RESIDENT : PAGE_REMOVING, 0));
 		}
+	}
+}
+
+void forget_away(unsigned shard, pc_addr start, pc_addr end)
+{
+	const page_word home = page_make(PAGE_RESIDENT, 0);
+
+	for (pc_addr at = start; at < end;) {
+		struct slice s = cut_slice(&at, end);
+
+		for (unsigned i = s.first; s.unit && i < s.end; i++)
+			if (page_away(unit_peek(s.unit, i)))
+				drop(shard, s.unit, i, home);
 	}
 }
 

@@ -13,6 +13,8 @@
 
 void forget_unmap(unsigned shard, pc_addr start, pc_addr end);
 void forget_discard(unsigned shard, pc_addr start, pc_addr end);
+/* discard of what nobody takes until it has been carried out (flow/mapped.h): no REMOVING */
+void forget_away(unsigned shard, pc_addr start, pc_addr end);
 void forget_remap(unsigned shard, pc_addr from, pc_addr to, uint64_t len);
 
 /*

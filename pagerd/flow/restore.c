@@ -267,9 +267,16 @@ static void return_staged(struct restorer *r, struct unit *u, unsigned page, uin
 }
 
 /*
- * Moves [first, first + n) back; the slots start at `slot`. Returns how many came; *res says what
+ * Moves or copies [first, first + n) back; the slots start at `slot`. Returns how many came; *res says what
  * stopped it.
  */
+static enum uffd_result give_back(pc_addr to, pc_addr from, uint64_t len, uint64_t *done, int *error)
+{
+	if (world.way == WAY_MOVE)
+		return uffd_move(&world.uffd, to, from, len, done, error);
+	return uffd_copy(&world.uffd, to, (const void *)from, len, true, done, error);
+}
+
 static unsigned move_run(struct restorer *r, struct unit *u, unsigned first, uint32_t slot,
 			 unsigned n, enum uffd_result *res)
 {
@@ -278,7 +285,7 @@ static unsigned move_run(struct restorer *r, struct unit *u, unsigned first, uin
 	int error = 0;
 
 	do {
-		*res = uffd_move(&world.uffd, page_addr(u, first + i), staging_slot_addr(slot + i),
+		*res = give_back(page_addr(u, first + i), staging_slot_addr(slot + i),
 				 PC_MIN((n - i) * PC_PAGE, UFFD_MOVE_MAX), &done, &error);
 		for (; done; done -= PC_PAGE, i++)
 			return_staged(r, u, first + i, slot + i);
@@ -301,9 +308,12 @@ static enum restore_result give_back_run(struct restorer *r, struct unit *u, uns
 		page_store(unit_word(u, first + k), page_make(PAGE_STAGED, slot + k));
 	if (came == n)
 		return RESTORE_DONE;
-	if (res == UFFD_AGAIN || res == UFFD_GONE)
+	if (res == UFFD_AGAIN || (res == UFFD_GONE && world.way == WAY_MOVE))
 		return RESTORE_AGAIN;
-	/* Not writable or locked by now, or that: a move is refused, a copy is not. */
+	/*
+	 * Not writable or locked by now, or that: a move is refused, a copy is not. Two mappings by
+	 * now: page by page.
+	 */
 	return restore_pages(r, u, first + came, first + n);
 }
 
@@ -444,6 +454,23 @@ static enum restore_result restore_hole(struct restorer *r, struct unit *u, unsi
 	return RESTORE_DONE;
 }
 
+/* A write to a page that was not taken in the end, or that is not yet known to be back. */
+static enum restore_result lift_protection(struct restorer *r, struct unit *u, unsigned page,
+					   page_word w)
+{
+	pc_addr at = page_addr(u, page);
+	enum uffd_result res = uffd_unprotect(&world.uffd, at, at + PC_PAGE);
+
+	page_store(unit_word(u, page), w);
+	if (res == UFFD_AGAIN)
+		return RESTORE_AGAIN;
+	if (res != UFFD_DONE) {
+		COUNT(r->shard, restore_raced);
+		uffd_wake(&world.uffd, at, at + PC_PAGE);
+	}
+	return RESTORE_DONE;
+}
+
 static enum restore_result serve(struct restorer *r, struct unit *u, unsigned page,
 				 const struct uffd_event *fault, pc_ns now)
 {
@@ -457,6 +484,8 @@ static enum restore_result serve(struct restorer *r, struct unit *u, unsigned pa
 		uffd_wake(&world.uffd, fault->start, fault->end);
 		return RESTORE_DONE;
 	}
+	if (fault->wp && s == PAGE_RESIDENT)
+		return lift_protection(r, u, page, w);
 	if (s == PAGE_RESIDENT || s == PAGE_REMOVING)
 		return restore_hole(r, u, page, w, fault->write);
 	account_touch(r, u, now);

@@ -7,6 +7,8 @@
 #include "base/sys.h"
 #include "flow/exclude.h"
 #include "flow/forkless.h"
+#include "flow/mapped.h"
+#include "flow/shed.h"
 #include "flow/world.h"
 #include "kernel/pagemap.h"
 #include "kernel/vma.h"
@@ -108,7 +110,7 @@ static bool mapping_ok(pc_addr at, pc_addr *end)
 {
 	struct vma v;
 
-	if (vma_query(world.maps, at, &v))
+	if (world.mapping_at(world.maps, at, &v))
 		return false;
 	*end = v.end;
 	return v.start <= at && v.read && v.write && !v.exec && !v.shared && !v.inode &&
@@ -405,6 +407,77 @@ static unsigned own_again(const struct take *t)
 	return pages;
 }
 
+/* ---- without UFFDIO_MOVE: see flow/shed.h ---------------------------------------------------- */
+
+/* What is not in the set any more, or about to be discarded by the program. */
+static void keep_unmapped(struct take *t)
+{
+	if (mapped_takeable(t->unit->base, t->unit->base + PC_UNIT))
+		return;
+	for (unsigned i = 0; i < PC_UNIT_PAGES; i++)
+		if (!mapped_takeable(addr_of(t, i), addr_of(t, i + 1)))
+			set_bits(t->kept, i, i + 1);
+}
+
+/* The pieces that could not be protected are none. */
+static void protect_inside(struct take *t)
+{
+	unsigned first = 0, end, n = 0;
+
+	for (; map_next_run(t->runs, &first, &end); first = end)
+		register_run(t, first, end);
+	for (unsigned i = 0; i < t->pieces; i++)
+		if (shed_protect(t->unit, t->piece[i].first, t->piece[i].end))
+			t->piece[n++] = t->piece[i];
+	t->pieces = n;
+	if (n)
+		shed_see_writers_off(t->unit, t->piece[0].first);
+	unit_list(t->unit);
+}
+
+static void stage_gone(struct take *t, unsigned first, unsigned end, const uint64_t *gone)
+{
+	for (unsigned i = first; i < end; i++) {
+		if (!bit(gone, i)) {
+			leave_alone(t, i);
+			continue;
+		}
+		staged_one(t, i);
+		COUNT(SHARD, take_madvise_pages);
+		ADD(SHARD, pages_staged, 1);
+	}
+}
+
+/* Pages [i, end), a batch: runs of those that can be won leave. */
+static void collect_inside(struct take *t, unsigned i, unsigned end, pc_ns now)
+{
+	while (i < end && !t->stop) {
+		uint64_t gone[UNIT_MAP_WORDS] = {0};
+		unsigned first = i;
+		pc_ns start = clock_now();
+
+		while (i < end && win_leaving(t, i, now))
+			i++;
+		if (i == first) {
+			i++;
+			continue;
+		}
+		t->stop = !shed_collect(t->unit, t->chunk, first, i, gone);
+		stage_gone(t, first, i, gone);
+		OBSERVE(SHARD, take_call, clock_now() - start);
+	}
+}
+
+static void collect_piece(struct take *t, const struct piece *p, pc_ns now)
+{
+	for (unsigned i = p->first; i < p->end && !t->stop; i += SHED_BATCH) {
+		gate_enter(&world.gate, GATE_WORK);
+		if (may_take_now(t))
+			collect_inside(t, i, PC_MIN(i + SHED_BATCH, p->end), now);
+		gate_leave(&world.gate, GATE_WORK);
+	}
+}
+
 static void finish(struct take *t, pc_ns now, pc_ns wait)
 {
 	if (!t->taken) {
@@ -432,6 +505,69 @@ static void attempt(struct take *t, pc_ns now)
 	gate_leave(&world.gate, GATE_WORK);
 }
 
+/* What leaves may be chosen, and there is room for it. What must stay is asked again in the gate. */
+static bool prepare(struct take *t, pc_ns now)
+{
+	keep_excluded(t);
+	if (look(t) <= 0 || !choose_runs(t, now)) {
+		heat_empty(&t->unit->heat, now, world.cold_age);
+		return false;
+	}
+	t->chunk = staging_open();
+	return t->chunk != NULL;
+}
+
+static void move_unit(struct take *t, pc_ns now, pc_ns wait)
+{
+	if (!prepare(t, now))
+		return;
+	attempt(t, now);
+	if (own_again(t))
+		attempt(t, now);
+	finish(t, now, wait);
+}
+
+static bool protect_pages(struct take *t, pc_ns now)
+{
+	bool ready;
+
+	mapped_claim(t->unit->base);
+	keep_unmapped(t);
+	ready = prepare(t, now);
+	gate_enter(&world.gate, GATE_WORK);
+	if (ready && may_take_now(t))
+		protect_inside(t);
+	gate_leave(&world.gate, GATE_WORK);
+	mapped_done();
+	return ready;
+}
+
+static void collect_pages(struct take *t, pc_ns now)
+{
+	mapped_claim(t->unit->base);
+	keep_unmapped(t);
+	for (unsigned i = 0; i < t->pieces; i++)
+		collect_piece(t, &t->piece[i], now);
+	mapped_done();
+}
+
+/* The claim is dropped for the look at the descriptors, which may be many: hooks wait for it. */
+static void shed_unit(struct take *t, pc_ns now, pc_ns wait)
+{
+	if (!protect_pages(t, now))
+		return;
+	if (t->pieces && shed_no_pins())
+		collect_pages(t, now);
+	gate_enter(&world.gate, GATE_WORK);
+	for (unsigned i = 0; i < t->pieces; i++)
+		shed_unprotect(t->unit, t->piece[i].first, t->piece[i].end);
+	gate_leave(&world.gate, GATE_WORK);
+	/* What was copied and then not discarded. */
+	if (!t->taken)
+		sys_madvise(staging_chunk_addr(t->chunk), PC_UNIT, MADV_DONTNEED);
+	finish(t, now, wait);
+}
+
 unsigned take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_ns wait)
 {
 	struct take t = {.managed = managed};
@@ -439,20 +575,10 @@ unsigned take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_ns wait)
 	t.unit = range_find(base);
 	if (!t.unit || t.unit->staged || stats_get(PC_V_ranges_registered) >= world.max_runs)
 		return 0;
-	/* What must stay is asked again inside the gate; here it keeps runs from being cut for it.
-	 */
-	keep_excluded(&t);
-	if (look(&t) <= 0 || !choose_runs(&t, now)) {
-		heat_empty(&t.unit->heat, now, world.cold_age);
-		return 0;
-	}
-	t.chunk = staging_open();
-	if (!t.chunk)
-		return 0;
-	attempt(&t, now);
-	if (own_again(&t))
-		attempt(&t, now);
-	finish(&t, now, wait);
+	if (world.way == WAY_MOVE)
+		move_unit(&t, now, wait);
+	else
+		shed_unit(&t, now, wait);
 	return t.taken;
 }
 
@@ -465,7 +591,7 @@ static pc_addr end_of_run(const struct unit *u, unsigned end)
 	pc_addr stop = u->base + (pc_addr)end * PC_PAGE;
 	struct vma v;
 
-	if (vma_query(world.maps, stop - PC_PAGE, &v) || v.start >= stop)
+	if (world.mapping_at(world.maps, stop - PC_PAGE, &v) || v.start >= stop)
 		return stop;
 	for (; stop < v.end; stop += PC_PAGE) {
 		const struct unit *next = range_find(stop);
@@ -485,7 +611,7 @@ static bool give_to_children(pc_addr start, pc_addr stop)
 	if (!sys_madvise(start, stop - start, MADV_DOFORK))
 		return true;
 	for (; start < stop; start += PC_PAGE)
-		if (sys_madvise(start, PC_PAGE, MADV_DOFORK) && vma_covers(world.maps, start))
+		if (sys_madvise(start, PC_PAGE, MADV_DOFORK) && vma_covers(world.mapping_at, world.maps, start))
 			return false;
 	return true;
 }

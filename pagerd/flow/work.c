@@ -60,7 +60,7 @@ static bool solvent(struct work *w)
 
 	w->budget -= (int64_t)(cpu - w->spent_at);
 	w->spent_at = cpu;
-	return w->budget > 0 && !stopping(w);
+	return w->budget > 0 && !stopping(w) && !world.pinned;
 }
 
 static pc_ns pay_off(const struct work *w)

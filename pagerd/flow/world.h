@@ -17,10 +17,13 @@
 #include "kernel/pagemap.h"
 #include "kernel/pressure.h"
 #include "kernel/uffd.h"
+#include "kernel/vma.h"
 
 #define GATE_WORK    0u /* the work thread's slot */
 #define GATE_PAGER0  1u /* pager i has slot GATE_PAGER0 + i */
 #define AROUND_MAX   64u
+
+enum way { WAY_MOVE, WAY_MADVISE };
 
 struct world {
 	struct uffd uffd;
@@ -28,12 +31,16 @@ struct world {
 	struct pagemap pagemap;
 	struct pressure pressure;
 	int maps, smaps;
+	int mem; /* kernel/peek.h; -1 where pages are moved */
+	vma_lookup *mapping_at; /* vma_query(), or vma_search() where the kernel is older */
+	enum way way; /* how pages leave */
 
 	/* in force */
 	pc_ns cold_age;      /* the option, shortened by the soft cap */
 	uint32_t max_runs;   /* registered runs allowed (hazard M11) */
 	uint32_t keep_below; /* largest packed length worth keeping */
 	bool everything;     /* COLD_AGE=0 or an evict command: age does not matter */
+	bool pinned;	     /* WAY_MADVISE: the program was seen with what it does not go with */
 };
 
 extern struct world world;

@@ -7,6 +7,7 @@
 #include "kernel/anchor.h"
 #include "kernel/damon.h"
 #include "kernel/pagemap.h"
+#include "kernel/peek.h"
 #include "kernel/uffd.h"
 #include "kernel/vma.h"
 
@@ -156,7 +157,7 @@ static bool scan_finds_second(const struct trial *t)
 	struct pagemap pm;
 	int pages;
 
-	if (pagemap_open(&pm))
+	if (pagemap_open(&pm, PAGEMAP_SCANNED))
 		return false;
 	t->second[0] = 1;
 	pages = pagemap_present(&pm, (pc_addr)t->first, (pc_addr)t->second + PC_PAGE, present);
@@ -227,6 +228,54 @@ static bool probe_vma_query(void)
 	return found;
 }
 
+/*
+ * The first page is protected, copied and discarded, the second was never there. Nothing is touched
+ * while it is registered.
+ */
+static bool protect_page(const struct uffd *u, const struct trial *t, struct pagemap *pm, int mem)
+{
+	const pc_addr first = (pc_addr)t->first, second = (pc_addr)t->second;
+	uint64_t protected[PC_UNIT_PAGES / 64];
+	unsigned char copy[2 * PC_PAGE];
+
+	memset(t->first, 0xa5, PC_PAGE);
+	return !uffd_register(u, first, second + PC_PAGE) &&
+	       uffd_protect(u, first, second) == UFFD_DONE &&
+	       pagemap_protected(pm, first, second + PC_PAGE, protected) == 1 &&
+	       peek_read(mem, copy, first, sizeof(copy)) == PC_PAGE && all_bytes(copy, 0xa5) &&
+	       peek_read(mem, copy, second, PC_PAGE) < 0 &&
+	       !sys_madvise(first, PC_PAGE, MADV_DONTNEED) &&
+	       !pagemap_protected(pm, first, second + PC_PAGE, protected);
+}
+
+static bool try_protection(const struct trial *t)
+{
+	struct pagemap pm = {.fd = -1};
+	struct uffd u;
+	bool works = false;
+	int mem = peek_open();
+
+	if (uffd_open_protecting(&u) == 0 && mem >= 0 && !pagemap_open(&pm, PAGEMAP_READ))
+		works = protect_page(&u, t, &pm, mem);
+	/* Closed before the unmapping, whose event nobody would read. */
+	uffd_close(&u);
+	sys_close(pm.fd);
+	sys_close(mem);
+	return works;
+}
+
+static bool probe_uffd_wp(void)
+{
+	struct trial t;
+	bool works;
+
+	if (!trial_map(&t))
+		return false;
+	works = try_protection(&t);
+	trial_unmap(&t);
+	return works;
+}
+
 static bool probe_damon(void)
 {
 	return damon_probe(DAMON_ROOT) == 0;
@@ -245,9 +294,10 @@ static bool (*const probes[PC_CAP_COUNT])(void) = {
     [PC_CAP_VMA_QUERY] = probe_vma_query,
     [PC_CAP_DAMON] = probe_damon,
     [PC_CAP_TSC] = clock_has_tsc,
+    [PC_CAP_UFFD_WP] = probe_uffd_wp,
 };
 
-enum need { OPTIONAL, NEEDED };
+enum need { OPTIONAL, NEEDED, FOR_MOVE, FOR_MADVISE };
 
 static const enum need needs[PC_CAP_COUNT] = {
 #define PC_CAP(id, name, need, ...) [PC_CAP_##id] = need,
@@ -279,10 +329,12 @@ void caps_probe_all(void)
 			caps_have((enum pc_cap_id)id);
 }
 
-int caps_missing(void)
+int caps_missing(enum caps_way way)
 {
+	const enum need need = way == CAPS_TO_MOVE ? FOR_MOVE : FOR_MADVISE;
+
 	for (int id = 0; id < PC_CAP_COUNT; id++)
-		if (needs[id] == NEEDED && !caps_have((enum pc_cap_id)id))
+		if ((needs[id] == NEEDED || needs[id] == need) && !caps_have((enum pc_cap_id)id))
 			return id;
 	return -1;
 }

@@ -26,7 +26,8 @@ extern struct caps caps;
 
 void caps_probe_all(void); /* but for what can only be tried on what is missing */
 bool caps_have(enum pc_cap_id id);
-/* The first NEEDED capability that is missing, or -1. */
-int caps_missing(void);
+/* The first capability that is missing and needed at all or by that way of taking pages, or -1. */
+enum caps_way { CAPS_TO_MOVE, CAPS_TO_MADVISE };
+int caps_missing(enum caps_way way);
 
 #endif

@@ -8,19 +8,23 @@
 #include <errno.h>
 #include <fcntl.h>
 
-int pagemap_open(struct pagemap *pm)
+/* Bits of an entry: Documentation/admin-guide/mm/pagemap.rst. */
+#define ENTRY_EXCLUSIVE (1ull << 56)
+#define ENTRY_PROTECTED (1ull << 57)
+#define ENTRY_FILE	(1ull << 61)
+#define ENTRY_SWAPPED	(1ull << 62)
+#define ENTRY_PRESENT	(1ull << 63)
+#define ENTRIES		256u /* read at a time */
+
+int pagemap_open(struct pagemap *pm, enum pagemap_way way)
 {
 	/* The thread's own: the leader's is empty once main() has left by pthread_exit(). */
 	long fd = sys_open("/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC);
 
 	pm->fd = fd < 0 ? -1 : (int)fd;
+	pm->way = way;
 	return fd < 0 ? (int)fd : 0;
 }
-
-#define ENTRY_PRESENT  (1ull << 63)
-#define ENTRY_FILE     (1ull << 61)
-#define ENTRY_UNSHARED (1ull << 56)
-#define ENTRIES_BATCH  128u
 
 typedef void region_fn(pc_addr start, pc_addr end, void *arg);
 
@@ -56,6 +60,36 @@ static int scan(const struct pagemap *pm, pc_addr start, pc_addr end, region_fn 
 	return 0;
 }
 
+/* Pages whose entries have, of the bits in `mask`, exactly those in `want`. */
+static int read_entries(const struct pagemap *pm, pc_addr start, pc_addr end, uint64_t mask,
+			uint64_t want, region_fn *fn, void *arg)
+{
+	uint64_t entry[ENTRIES];
+
+	while (start < end) {
+		size_t bytes = PC_MIN((end - start) / PC_PAGE, ENTRIES) * sizeof(*entry);
+		long n = sys_pread(pm->fd, entry, bytes, start / PC_PAGE * sizeof(*entry));
+
+		if (n < 0)
+			return (int)n;
+		if (n != (long)bytes)
+			return -EIO;
+		for (size_t i = 0; i < bytes / sizeof(*entry); i++, start += PC_PAGE)
+			if ((entry[i] & mask) == want)
+				fn(start, start + PC_PAGE, arg);
+	}
+	return 0;
+}
+
+static int each_present(const struct pagemap *pm, pc_addr start, pc_addr end, region_fn *fn,
+			void *arg)
+{
+	if (pm->way == PAGEMAP_SCANNED)
+		return scan(pm, start, end, fn, arg);
+	return read_entries(pm, start, end, ENTRY_PRESENT | ENTRY_FILE | ENTRY_SWAPPED,
+			    ENTRY_PRESENT, fn, arg);
+}
+
 struct presence {
 	pc_addr start;
 	uint64_t *bits;
@@ -82,11 +116,23 @@ int pagemap_present(const struct pagemap *pm, pc_addr start, pc_addr end,
 
 	PC_ASSERT(start <= end && end - start <= PC_UNIT);
 	memset(present, 0, PC_UNIT_PAGES / 8);
-	err = scan(pm, start, end, mark, &p);
+	err = each_present(pm, start, end, mark, &p);
 	return err ? err : p.count;
 }
 
-bool pagemap_occupied(const struct pagemap *pm, pc_addr page)
+static int mark_entries(const struct pagemap *pm, pc_addr start, pc_addr end, uint64_t mask,
+			uint64_t want, uint64_t bits[PC_UNIT_PAGES / 64])
+{
+	struct presence p = {.start = start, .bits = bits};
+	int err;
+
+	PC_ASSERT(start <= end && end - start <= PC_UNIT);
+	memset(bits, 0, PC_UNIT_PAGES / 8);
+	err = read_entries(pm, start, end, mask, want, mark, &p);
+	return err ? err : p.count;
+}
+
+static bool scan_occupied(const struct pagemap *pm, pc_addr page)
 {
 	struct page_region region;
 	struct pm_scan_arg a = {
@@ -102,6 +148,17 @@ bool pagemap_occupied(const struct pagemap *pm, pc_addr page)
 	return sys_ioctl(pm->fd, PAGEMAP_SCAN, &a) == 1;
 }
 
+bool pagemap_occupied(const struct pagemap *pm, pc_addr page)
+{
+	uint64_t entry;
+
+	if (pm->way == PAGEMAP_SCANNED)
+		return scan_occupied(pm, page);
+	return sys_pread(pm->fd, &entry, sizeof(entry), page / PC_PAGE * sizeof(entry)) ==
+		       sizeof(entry) &&
+	       entry & (ENTRY_PRESENT | ENTRY_SWAPPED);
+}
+
 static void count(pc_addr start, pc_addr end, void *arg)
 {
 	int64_t *pages = arg;
@@ -112,34 +169,23 @@ static void count(pc_addr start, pc_addr end, void *arg)
 int64_t pagemap_count(const struct pagemap *pm, pc_addr start, pc_addr end)
 {
 	int64_t pages = 0;
-	int err = scan(pm, start, end, count, &pages);
+	int err = each_present(pm, start, end, count, &pages);
 
 	return err ? err : pages;
-}
-
-static bool is_unshared(uint64_t entry)
-{
-	return entry & ENTRY_PRESENT && entry & ENTRY_UNSHARED && !(entry & ENTRY_FILE);
 }
 
 int pagemap_unshared(const struct pagemap *pm, pc_addr start, pc_addr end,
 		     uint64_t unshared[PC_UNIT_PAGES / 64])
 {
-	struct presence p = {.start = start, .bits = unshared};
-	uint64_t entry[ENTRIES_BATCH];
+	const uint64_t want = ENTRY_PRESENT | ENTRY_EXCLUSIVE;
 
-	PC_ASSERT(start <= end && end - start <= PC_UNIT);
-	memset(unshared, 0, PC_UNIT_PAGES / 8);
-	for (pc_addr at = start; at < end; at += ENTRIES_BATCH * PC_PAGE) {
-		size_t n = PC_MIN((end - at) >> PC_PAGE_SHIFT, ENTRIES_BATCH);
-		long got = sys_pread(pm->fd, entry, n * sizeof(*entry),
-				     (at >> PC_PAGE_SHIFT) * sizeof(*entry));
+	return mark_entries(pm, start, end, want | ENTRY_FILE, want, unshared);
+}
 
-		if (got < 0)
-			return (int)got;
-		for (size_t i = 0; i < (size_t)got / sizeof(*entry); i++)
-			if (is_unshared(entry[i]))
-				mark(at + i * PC_PAGE, at + (i + 1) * PC_PAGE, &p);
-	}
-	return p.count;
+int pagemap_protected(const struct pagemap *pm, pc_addr start, pc_addr end,
+		      uint64_t protected[PC_UNIT_PAGES / 64])
+{
+	const uint64_t want = ENTRY_PRESENT | ENTRY_EXCLUSIVE | ENTRY_PROTECTED;
+
+	return mark_entries(pm, start, end, want | ENTRY_FILE | ENTRY_SWAPPED, want, protected);
 }

@@ -1,6 +1,9 @@
 /*
- * pagemap.h - which pages are there, by PAGEMAP_SCAN, and whose. Asks the page tables, touches
- * nothing. THREADS the work thread.
+ * pagemap.h - which pages are there, and whose. Asks the page tables, touches nothing.
+ *
+ * DESIGN  By PAGEMAP_SCAN where the kernel has it, else by the file's entries, one 64-bit word a
+ *         page. Which pages are write-protected is always read from there.
+ * THREADS the work thread.
  */
 #ifndef PC_KERNEL_PAGEMAP_H
 #define PC_KERNEL_PAGEMAP_H
@@ -9,11 +12,14 @@
 
 #define PAGEMAP_BATCH 64u
 
+enum pagemap_way { PAGEMAP_SCANNED, PAGEMAP_READ };
+
 struct pagemap {
 	int fd; /* /proc/thread-self/pagemap */
+	enum pagemap_way way;
 };
 
-int pagemap_open(struct pagemap *pm); /* 0 or -errno */
+int pagemap_open(struct pagemap *pm, enum pagemap_way way); /* 0 or -errno */
 
 /*
  * Sets bit i of present[] for each page i of [start, end) that is in memory and private anonymous
@@ -31,6 +37,13 @@ int pagemap_unshared(const struct pagemap *pm, pc_addr start, pc_addr end,
 
 /* The page table has something at `page`: a page, in memory or swapped out. */
 bool pagemap_occupied(const struct pagemap *pm, pc_addr page);
+
+/*
+ * The same for pages that are in memory, private anonymous, of this process alone, and
+ * write-protected through a userfaultfd: nobody has written to them since they became so.
+ */
+int pagemap_protected(const struct pagemap *pm, pc_addr start, pc_addr end,
+		      uint64_t protected[PC_UNIT_PAGES / 64]);
 
 /* Number of present pages in [start, end), any length, or -errno. */
 int64_t pagemap_count(const struct pagemap *pm, pc_addr start, pc_addr end);

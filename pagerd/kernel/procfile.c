@@ -132,6 +132,40 @@ int procfile_lines(const char *path, procfile_fn *fn, void *arg)
 	return err;
 }
 
+struct dirent64_head {
+	uint64_t ino;
+	int64_t off;
+	uint16_t reclen;
+	uint8_t type;
+	char name[];
+};
+
+static bool each_number(const char *buf, long n, number_fn *fn, void *arg)
+{
+	for (long at = 0; at < n;) {
+		const struct dirent64_head *d = (const void *)(buf + at);
+		uint64_t number;
+
+		at += d->reclen;
+		if (parse_u64(d->name, &number))
+			continue; /* . and .. */
+		if (!fn((int)number, arg))
+			return false;
+	}
+	return true;
+}
+
+int procfile_numbers(int dir, number_fn *fn, void *arg)
+{
+	char buf[2048] __attribute__((aligned(8)));
+	long n;
+
+	do
+		n = SYS3(__NR_getdents64, dir, buf, sizeof(buf));
+	while (n > 0 && each_number(buf, n, fn, arg));
+	return n < 0 ? (int)n : 0;
+}
+
 bool scan_word(const char **at, const char *word)
 {
 	const char *s = *at;
@@ -182,4 +216,9 @@ bool scan_dec(const char **at, uint64_t *out)
 bool scan_hex(const char **at, uint64_t *out)
 {
 	return scan_number(at, 16, out);
+}
+
+bool scan_oct(const char **at, uint64_t *out)
+{
+	return scan_number(at, 8, out);
 }

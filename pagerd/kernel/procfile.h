@@ -29,9 +29,17 @@ typedef bool procfile_fn(const char *line, void *arg);
 int procfile_lines(const char *path, procfile_fn *fn, void *arg);
 int procfile_lines_fd(int fd, procfile_fn *fn, void *arg); /* from its beginning */
 
+/*
+ * The entries of an open directory, from where it stands, whose names are numbers: the threads and
+ * descriptors of /proc. Return false to end.
+ */
+typedef bool number_fn(int number, void *arg);
+int procfile_numbers(int dir, number_fn *fn, void *arg);
+
 bool scan_word(const char **at, const char *word); /* exactly these characters */
 void scan_blanks(const char **at);
 bool scan_dec(const char **at, uint64_t *out); /* false as well when 64 bits do not hold it */
 bool scan_hex(const char **at, uint64_t *out); /* without 0x */
+bool scan_oct(const char **at, uint64_t *out);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/sys.h"
 #include "base/text.h"
+#include "kernel/procfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,42 +13,16 @@
 #define STAT_FLAGS     9
 #define STAT_CPU       39
 
-struct dirent64_head {
-	uint64_t ino;
-	int64_t off;
-	uint16_t reclen;
-	uint8_t type;
-	char name[];
-};
-
-static bool each_entry(const char *buf, long n, task_fn *fn, void *arg)
-{
-	for (long at = 0; at < n;) {
-		const struct dirent64_head *d = (const void *)(buf + at);
-		uint64_t tid;
-
-		at += d->reclen;
-		if (parse_u64(d->name, &tid))
-			continue; /* . and .. */
-		if (!fn((int)tid, arg))
-			return false;
-	}
-	return true;
-}
-
 int task_each(task_fn *fn, void *arg)
 {
-	char buf[2048] __attribute__((aligned(8)));
 	long fd = sys_open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	long n = 0;
+	int err;
 
 	if (fd < 0)
 		return (int)fd;
-	do
-		n = SYS3(__NR_getdents64, fd, buf, sizeof(buf));
-	while (n > 0 && each_entry(buf, n, fn, arg));
+	err = procfile_numbers((int)fd, fn, arg);
 	sys_close((int)fd);
-	return n < 0 ? (int)n : 0;
+	return err;
 }
 
 bool task_alive(int tid)

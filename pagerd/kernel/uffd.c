@@ -9,6 +9,8 @@
 
 #define FEATURES_NEEDED                                                                            \
 	(UFFD_FEATURE_EVENT_UNMAP | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE)
+#define FEATURES_PROTECTING                                                                        \
+	(UFFD_FEATURE_EVENT_UNMAP | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_PAGEFAULT_FLAG_WP)
 
 /* The device first: it asks for no capability, only for permission on a file. */
 static int open_full(void)
@@ -48,15 +50,27 @@ static int open_with(uint64_t features)
 	return fd;
 }
 
-int uffd_open(struct uffd *u)
+static int open_for(struct uffd *u, uint64_t features)
 {
-	int fd = open_with(FEATURES_NEEDED | UFFD_FEATURE_THREAD_ID);
+	int fd = open_with(features | UFFD_FEATURE_THREAD_ID);
 
 	u->thread_id = fd >= 0;
 	if (fd == -EINVAL)
-		fd = open_with(FEATURES_NEEDED);
+		fd = open_with(features);
 	u->fd = fd < 0 ? -1 : fd;
 	return fd < 0 ? fd : 0;
+}
+
+int uffd_open(struct uffd *u)
+{
+	u->protects = false;
+	return open_for(u, FEATURES_NEEDED);
+}
+
+int uffd_open_protecting(struct uffd *u)
+{
+	u->protects = true;
+	return open_for(u, FEATURES_PROTECTING);
 }
 
 void uffd_close(struct uffd *u)
@@ -70,7 +84,8 @@ int uffd_register(const struct uffd *u, pc_addr start, pc_addr end)
 {
 	struct uffdio_register r = {
 		.range = {.start = start, .len = end - start},
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
+		.mode = UFFDIO_REGISTER_MODE_MISSING |
+			(u->protects ? UFFDIO_REGISTER_MODE_WP : 0),
 	};
 
 	return (int)sys_ioctl(u->fd, UFFDIO_REGISTER, &r);
@@ -158,6 +173,28 @@ enum uffd_result uffd_zero(const struct uffd *u, pc_addr to, uint64_t len)
 	int error;
 
 	return result_of(sys_ioctl(u->fd, UFFDIO_ZEROPAGE, &z), &error);
+}
+
+static enum uffd_result set_protection(const struct uffd *u, pc_addr start, pc_addr end,
+				       uint64_t mode)
+{
+	struct uffdio_writeprotect w = {
+		.range = {.start = start, .len = end - start},
+		.mode = mode,
+	};
+	int error;
+
+	return result_of(sys_ioctl(u->fd, UFFDIO_WRITEPROTECT, &w), &error);
+}
+
+enum uffd_result uffd_protect(const struct uffd *u, pc_addr start, pc_addr end)
+{
+	return set_protection(u, start, end, UFFDIO_WRITEPROTECT_MODE_WP);
+}
+
+enum uffd_result uffd_unprotect(const struct uffd *u, pc_addr start, pc_addr end)
+{
+	return set_protection(u, start, end, 0);
 }
 
 /*

@@ -46,9 +46,16 @@ struct uffd_event {
 struct uffd {
 	int fd; /* -1 when closed */
 	bool thread_id;
+	bool protects; /* what it registers can be write-protected */
 };
 
-int uffd_open(struct uffd *u); /* 0 or -errno; features: events, MOVE, THREAD_ID where there */
+/* 0 or -errno; features: the three layout events, THREAD_ID where there */
+int uffd_open(struct uffd *u);
+/*
+ * The same for protecting instead of moving: without reports of discards, for the pager discards
+ * the program's pages itself, and would have to read its own report.
+ */
+int uffd_open_protecting(struct uffd *u);
 void uffd_close(struct uffd *u); /* only once nothing is packed or staged (hazard D3) */
 
 int uffd_register(const struct uffd *u, pc_addr start, pc_addr end);
@@ -61,6 +68,13 @@ enum uffd_result uffd_move(const struct uffd *u, pc_addr to, pc_addr from, uint6
 enum uffd_result uffd_copy(const struct uffd *u, pc_addr to, const void *from, uint64_t len,
 			   bool wake, uint64_t *done, int *error);
 enum uffd_result uffd_zero(const struct uffd *u, pc_addr to, uint64_t len);
+
+/*
+ * Present pages of [start, end), which lie in registered memory: from now on a write waits and is
+ * reported (wp); or no longer, and who waits is woken.
+ */
+enum uffd_result uffd_protect(const struct uffd *u, pc_addr start, pc_addr end);
+enum uffd_result uffd_unprotect(const struct uffd *u, pc_addr start, pc_addr end);
 
 /*
  * A layout event is pending: the layout may not be what the table says. Inside the layout gate

@@ -311,10 +311,41 @@ int vma_query(int maps_fd, pc_addr addr, struct vma *out)
 	return 0;
 }
 
-bool vma_covers(int maps_fd, pc_addr addr)
+#define SEARCH_TEXT 4096u
+
+struct search {
+	pc_addr addr;
+	struct vma *out;
+	bool found;
+};
+
+static bool note_if_covering(const struct vma *v, void *arg)
+{
+	struct search *s = arg;
+
+	if (v->end <= s->addr)
+		return true;
+	s->found = v->start <= s->addr;
+	if (s->found)
+		*s->out = *v;
+	return false;
+}
+
+int vma_search(int maps_fd, pc_addr addr, struct vma *out)
+{
+	struct search s = {.addr = addr, .out = out};
+	char text[SEARCH_TEXT];
+	int err = vma_walk(maps_fd, false, text, sizeof(text), note_if_covering, &s);
+
+	if (err)
+		return err;
+	return s.found ? 0 : -ENOENT;
+}
+
+bool vma_covers(vma_lookup *lookup, int maps_fd, pc_addr addr)
 {
 	struct vma v;
-	int err = vma_query(maps_fd, addr, &v);
+	int err = lookup(maps_fd, addr, &v);
 
 	return err ? err != -ENOENT : v.start <= addr;
 }

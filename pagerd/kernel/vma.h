@@ -82,8 +82,11 @@ int vma_walk(int fd, bool smaps, char *buf, size_t size, vma_fn *fn, void *arg);
  * -ENOTTY where the kernel has no such call. Fills everything but what only smaps knows.
  */
 int vma_query(int maps_fd, pc_addr addr, struct vma *out);
+/* The same by reading maps up to there: what older kernels leave. 0, -ENOENT, -errno. */
+int vma_search(int maps_fd, pc_addr addr, struct vma *out);
 
-/* A mapping covers `addr`, or it cannot be told. */
-bool vma_covers(int maps_fd, pc_addr addr);
+/* A mapping covers `addr`, or it cannot be told; by one of the two above. */
+typedef int vma_lookup(int maps_fd, pc_addr addr, struct vma *out);
+bool vma_covers(vma_lookup *lookup, int maps_fd, pc_addr addr);
 
 #endif

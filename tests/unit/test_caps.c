@@ -152,17 +152,36 @@ static void the_first_needed_one_is_missing(void **state)
 {
 	(void)state;
 	memset(caps.state, 1, sizeof(caps.state));
-	assert_int_equal(caps_missing(), -1);
+	assert_int_equal(caps_missing(CAPS_TO_MOVE), -1);
+	assert_int_equal(caps_missing(CAPS_TO_MADVISE), -1);
 	caps.state[PC_CAP_THREAD_ID] = 0;
 	caps.state[PC_CAP_DAMON] = 0;
 	caps.state[PC_CAP_TSC] = 0;
-	assert_int_equal(caps_missing(), -1);
+	caps.state[PC_CAP_PAGEMAP_SCAN] = 0;
+	caps.state[PC_CAP_VMA_QUERY] = 0;
+	assert_int_equal(caps_missing(CAPS_TO_MOVE), -1);
+	assert_int_equal(caps_missing(CAPS_TO_MADVISE), -1);
 	caps.state[PC_CAP_ANCHOR] = 0;
-	assert_int_equal(caps_missing(), PC_CAP_ANCHOR);
+	assert_int_equal(caps_missing(CAPS_TO_MOVE), PC_CAP_ANCHOR);
+	assert_int_equal(caps_missing(CAPS_TO_MADVISE), PC_CAP_ANCHOR);
 	caps.state[PC_CAP_MOVE] = 0;
-	assert_int_equal(caps_missing(), PC_CAP_MOVE);
+	assert_int_equal(caps_missing(CAPS_TO_MOVE), PC_CAP_MOVE);
 	caps.state[PC_CAP_UFFD] = 0;
-	assert_int_equal(caps_missing(), PC_CAP_UFFD);
+	assert_int_equal(caps_missing(CAPS_TO_MOVE), PC_CAP_UFFD);
+}
+
+/* Linux 6.1 on the one side, a machine without write protection on the other. */
+static void each_way_of_taking_needs_its_own(void **state)
+{
+	(void)state;
+	memset(caps.state, 1, sizeof(caps.state));
+	caps.state[PC_CAP_MOVE] = 0;
+	assert_int_equal(caps_missing(CAPS_TO_MADVISE), -1);
+	assert_int_equal(caps_missing(CAPS_TO_MOVE), PC_CAP_MOVE);
+	caps.state[PC_CAP_MOVE] = 1;
+	caps.state[PC_CAP_UFFD_WP] = 0;
+	assert_int_equal(caps_missing(CAPS_TO_MADVISE), PC_CAP_UFFD_WP);
+	assert_int_equal(caps_missing(CAPS_TO_MOVE), -1);
 }
 
 static void lack_of_userfaultfd(void **state)
@@ -334,6 +353,7 @@ int main(void)
 	    TEST(every_probe_answers),
 	    TEST(answers_are_kept),
 	    TEST(the_first_needed_one_is_missing),
+	    TEST(each_way_of_taking_needs_its_own),
 	    TEST(lack_of_userfaultfd),
 	    TEST(lack_of_events),
 	    TEST(lack_of_thread_id),

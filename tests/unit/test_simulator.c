@@ -811,6 +811,7 @@ static void begin_world(void)
 	world.uffd = (struct uffd){.fd = MODEL_UFFD, .thread_id = true};
 	world.pagemap.fd = MODEL_MAP;
 	world.maps = MODEL_MAPS;
+	world.mapping_at = vma_query;
 	world.smaps = MODEL_SMAPS;
 	world.cold_age = options.cold_age;
 	world.everything = !options.cold_age;

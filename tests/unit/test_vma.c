@@ -457,6 +457,46 @@ static void query_agrees_with_maps(void **state)
 	close(fd);
 }
 
+static void search_agrees_with_maps(void **state)
+{
+	int fd = open("/proc/thread-self/maps", O_RDONLY);
+
+	(void)state;
+	assert_true(fd >= 0);
+	forget(&seen);
+	assert_int_equal(walk(&seen, "/proc/thread-self/maps", MAPS, 1 << 16), 0);
+	for (unsigned i = 0; i < seen.count; i++) {
+		const struct vma *m = &seen.vma[i];
+		struct vma v;
+
+		if (m->kind == VMA_STACK)
+			continue;
+		assert_int_equal(vma_search(fd, m->end - 1, &v), 0);
+		assert_int_equal(v.start, m->start);
+		assert_int_equal(v.end, m->end);
+		assert_int_equal(v.kind, m->kind);
+		assert_int_equal(v.write, m->write);
+	}
+	close(fd);
+}
+
+static void search_finds_no_hole(void **state)
+{
+	char *at = map(3, PROT_READ);
+	int fd = open("/proc/thread-self/maps", O_RDONLY);
+	struct vma v;
+
+	(void)state;
+	munmap(at + PC_PAGE, PC_PAGE);
+	assert_int_equal(vma_search(fd, (pc_addr)at + PC_PAGE, &v), -ENOENT);
+	assert_int_equal(vma_search(fd, (pc_addr)at + PC_PAGE - 1, &v), 0);
+	assert_int_equal(vma_search(fd, (pc_addr)at + 2 * PC_PAGE, &v), 0);
+	assert_int_equal(vma_search(-1, (pc_addr)at, &v), -EBADF);
+	close(fd);
+	munmap(at, PC_PAGE);
+	munmap(at + 2 * PC_PAGE, PC_PAGE);
+}
+
 static void query_finds_no_hole(void **state)
 {
 	char *at = map(3, PROT_READ);
@@ -520,6 +560,8 @@ int main(void)
 	    cmocka_unit_test(walk_reports_read_errors),
 	    cmocka_unit_test(query_agrees_with_maps),
 	    cmocka_unit_test(query_finds_no_hole),
+	    cmocka_unit_test(search_agrees_with_maps),
+	    cmocka_unit_test(search_finds_no_hole),
 	    cmocka_unit_test(query_copes_with_long_paths),
 	};
 

@@ -1,0 +1,110 @@
+#include "layout.h"
+
+#include "exclusion.h"
+#include "real.h"
+#include "pager.h"
+
+#include <sys/mman.h>
+
+#define NOT_OURS (MAP_GROWSDOWN | MAP_HUGETLB | MAP_LOCKED | MAP_STACK)
+
+/* As the kernel sees it: whole pages from a page boundary on. */
+static struct pc_span pages_of(const void *at, size_t len)
+{
+	pc_addr start = PC_MIN((pc_addr)at, PC_ADDR_MAX);
+
+	return (struct pc_span){page_floor(start),
+				page_ceil(start + PC_MIN(len, PC_ADDR_MAX - start))};
+}
+
+void layout_strike(const void *at, size_t len)
+{
+	struct pc_span s = pages_of(at, len);
+
+	if (pager_follows() && s.start < s.end)
+		pager_unmapping(s.start, s.end);
+}
+
+bool layout_knows(const void *at, size_t len)
+{
+	struct pc_span s = pages_of(at, len);
+
+	return pager_follows() && s.start < s.end && pager_is_mapped(s.start, s.end);
+}
+
+void layout_note(const void *at, size_t len)
+{
+	struct pc_span s = pages_of(at, len);
+
+	if (pager_follows() && s.start < s.end)
+		pager_mapped(s.start, s.end);
+}
+
+bool layout_is_discard(int advice)
+{
+	return advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_DONTNEED_LOCKED;
+}
+
+/*
+ * The first two succeed on memory that is known, which is never locked: what is away there may be
+ * forgotten before the call. For all else what is away comes home first.
+ */
+int layout_discard(void *at, size_t len, int advice)
+{
+	struct pc_span s = pages_of(at, len);
+	unsigned held;
+	int ret;
+
+	if (advice == MADV_DONTNEED_LOCKED || s.start != (pc_addr)at || !layout_knows(at, len)) {
+		bool held_there = pager_holds(s.start, s.end);
+
+		if (held_there)
+			exclude_bytes(at, len);
+		ret = real.madvise(at, len, advice);
+		if (held_there)
+			include_bytes(at, len);
+		return ret;
+	}
+	held = pager_discard_begin(s.start, s.end);
+	ret = real.madvise(at, len, advice);
+	pager_discard_end(held);
+	return ret;
+}
+
+static bool is_own_memory(int flags)
+{
+	return (flags & MAP_TYPE) == MAP_PRIVATE && flags & MAP_ANONYMOUS && !(flags & NOT_OURS);
+}
+
+void *layout_map(void *at, size_t len, int prot, int flags, int fd, long off)
+{
+	void *ret;
+
+	if (flags & MAP_FIXED)
+		layout_strike(at, len);
+	ret = real.mmap(at, len, prot, flags, fd, off);
+	if (ret != MAP_FAILED && is_own_memory(flags))
+		layout_note(ret, len);
+	return ret;
+}
+
+int layout_unmap(void *at, size_t len)
+{
+	layout_strike(at, len);
+	return real.munmap(at, len);
+}
+
+HOOK(void *, mmap, (void *at, size_t len, int prot, int flags, int fd, long off))
+{
+	return layout_map(at, len, prot, flags, fd, off);
+}
+
+HOOK(void *, mmap64, (void *at, size_t len, int prot, int flags, int fd, long off))
+{
+	return layout_map(at, len, prot, flags, fd, off);
+}
+
+HOOK(int, munmap, (void *at, size_t len))
+{
+	return layout_unmap(at, len);
+}

@@ -1,0 +1,26 @@
+/*
+ * layout.h - EVICT=madvise lives by what these hooks tell: which memory the program mapped for itself,
+ * and what it is about to do to it (flow/mapped.h). Without it each goes on to the real call at once.
+ *
+ * THREADS any.
+ */
+#ifndef PC_PRELOAD_LAYOUT_H
+#define PC_PRELOAD_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* It will not be taken any more: about to be unmapped, replaced, locked, kept from children. */
+void layout_strike(const void *at, size_t len);
+
+bool layout_knows(const void *at, size_t len);
+void layout_note(const void *at, size_t len); /* memory that was known came to lie here */
+
+bool layout_is_discard(int advice);
+int layout_discard(void *at, size_t len, int advice); /* madvise(2) with such an advice */
+
+/* mmap(2) and munmap(2) themselves. */
+void *layout_map(void *at, size_t len, int prot, int flags, int fd, long off);
+int layout_unmap(void *at, size_t len);
+
+#endif
