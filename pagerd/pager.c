@@ -170,6 +170,11 @@ static enum pc_inert unfit(void)
 	return world.way == WAY_MADVISE && may_be_pinned() ? PC_INERT_PINNED : PC_INERT_NONE;
 }
 
+static int missing_cap(void)
+{
+	return caps_missing(world.way == WAY_MOVE ? CAPS_TO_MOVE : CAPS_TO_MADVISE);
+}
+
 static bool capable(void)
 {
 	struct pc_segment *s = stats_segment();
@@ -179,7 +184,7 @@ static bool capable(void)
 	crew.probed = true;
 	for (unsigned i = 0; i < PC_CAP_COUNT; i++)
 		s->cap[i] = caps.state[i];
-	return caps_missing(world.way == WAY_MOVE ? CAPS_TO_MOVE : CAPS_TO_MADVISE) < 0;
+	return missing_cap() < 0;
 }
 
 static void open_knobs(void)
@@ -353,7 +358,7 @@ static bool ready_work(void)
 /* A missing capability by its name, for "something is missing" helps nobody. */
 static void say_why(enum pc_inert reason)
 {
-	const int cap = reason == PC_INERT_MISSING_CAP && crew.probed ? caps_missing() : -1;
+	const int cap = reason == PC_INERT_MISSING_CAP && crew.probed ? missing_cap() : -1;
 
 	log_say(LOG_INFO, cap >= 0 ? missing_texts[cap] : inert_texts[reason]);
 }

@@ -1,6 +1,7 @@
 /*
- * layout.h - EVICT=madvise lives by what these hooks tell: which memory the program mapped for itself,
- * and what it is about to do to it (flow/mapped.h). Without it each goes on to the real call at once.
+ * layout.h - EVICT=madvise lives by what these hooks tell: which memory the program mapped for
+ * itself, and what it is about to do to it (flow/mapped.h). Without it each goes on to the real
+ * call at once.
  *
  * THREADS any.
  */

@@ -46,6 +46,13 @@ static const struct {
 #undef PC_CAP
 };
 
+static const char *const need_word[] = {
+    [NEEDED] = "needed",
+    [OPTIONAL] = "optional",
+    [FOR_MOVE] = "needed",
+    [FOR_MADVISE] = "madvise",
+};
+
 struct child {
 	pid_t pid;
 	int hold; /* the child ends when this is closed */
@@ -216,6 +223,20 @@ static int probe(struct verdict *v)
 	return STATUS_OK;
 }
 
+static bool is_needed(enum need need, enum need way)
+{
+	return need == NEEDED || need == way;
+}
+
+/* Of a library that was asked for the other way, whose probes are the same. */
+static bool would_madvise(const struct verdict *v)
+{
+	for (size_t i = 0; i < PC_ARRAY_LEN(caps); i++)
+		if (is_needed(caps[i].need, FOR_MADVISE) && v->cap[i] <= 0)
+			return false;
+	return v->has_segment;
+}
+
 /* --- saying it ------------------------------------------------------------------------------ */
 
 /* Of the two ways to be given a userfaultfd, the one that can be given to fewer where it is there.
@@ -234,10 +255,10 @@ static void print_cap(size_t i, int8_t state)
 	const char *word = state < 0 ? "not asked" : state > 0 ? "yes" : "missing";
 	enum ink colour = state > 0 ? INK_GREEN : INK_YELLOW;
 
-	if (state == 0 && caps[i].need == NEEDED)
+	if (state == 0 && is_needed(caps[i].need, FOR_MOVE))
 		colour = INK_RED;
-	printf("  %-49s%-10s%s%s%s\n", caps[i].name, caps[i].need == NEEDED ? "needed" : "optional",
-	       ink(stdout, colour), word, ink(stdout, INK_PLAIN));
+	printf("  %-49s%-10s%s%s%s\n", caps[i].name, need_word[caps[i].need], ink(stdout, colour),
+	       word, ink(stdout, INK_PLAIN));
 	if (state != 0)
 		return;
 	printf("      so      %s\n", caps[i].consequence);
@@ -270,6 +291,8 @@ static void print_text(const struct verdict *v)
 	for (size_t i = 0; v->has_segment && i < PC_ARRAY_LEN(caps); i++)
 		print_cap(i, v->cap[i]);
 	print_conclusion(v);
+	if (v->has_segment)
+		printf("EVICT=madvise %s here\n", would_madvise(v) ? "works" : "does not work");
 	if (v->status != STATUS_OK && v->said[0] != '\0')
 		printf("the library said:\n%s", v->said);
 }
@@ -283,7 +306,9 @@ static struct json_object *cap_json(size_t i, int8_t state)
 		there = json_object_new_boolean(state > 0);
 	json_word(object, "id", caps[i].id);
 	json_word(object, "name", caps[i].name);
-	json_object_object_add(object, "needed", json_object_new_boolean(caps[i].need == NEEDED));
+	json_object_object_add(object, "needed",
+			       json_object_new_boolean(is_needed(caps[i].need, FOR_MOVE)));
+	json_word(object, "need", need_word[caps[i].need]);
 	json_object_object_add(object, "there", there);
 	json_word(object, "consequence", caps[i].consequence);
 	json_word(object, "remedy", remedy(i));
@@ -296,6 +321,7 @@ static void print_json(const struct verdict *v)
 	struct json_object *list = json_object_new_array();
 
 	json_object_object_add(object, "usable", json_object_new_boolean(v->status == STATUS_OK));
+	json_object_object_add(object, "madvise_usable", json_object_new_boolean(would_madvise(v)));
 	json_word(object, "library", v->library);
 	json_word(object, "state", v->state);
 	json_word(object, "reason", v->reason);

@@ -7,7 +7,7 @@
 
 #define MAPPED_MAX 8192u
 #define HELD_MAX   64u
-#define NOTHING    1ull /* no unit begins there */
+#define NOTHING	   1ull /* no unit begins there */
 
 struct held {
 	uint32_t used;
@@ -21,7 +21,7 @@ static struct {
 	struct span_set set;
 	struct held held[HELD_MAX];
 	struct lock taking; /* for as long as `unit` is set */
-	uint64_t unit;      /* being taken, or NOTHING */
+	uint64_t unit;	    /* being taken, or NOTHING */
 } mapped = {.set = {.span = spans, .max = MAPPED_MAX}, .unit = NOTHING};
 
 void mapped_reset(void)

@@ -266,10 +266,6 @@ static void return_staged(struct restorer *r, struct unit *u, unsigned page, uin
 	page_store(unit_word(u, page), RESIDENT_WORD);
 }
 
-/*
- * Moves or copies [first, first + n) back; the slots start at `slot`. Returns how many came; *res says what
- * stopped it.
- */
 static enum uffd_result give_back(pc_addr to, pc_addr from, uint64_t len, uint64_t *done, int *error)
 {
 	if (world.way == WAY_MOVE)
@@ -277,6 +273,10 @@ static enum uffd_result give_back(pc_addr to, pc_addr from, uint64_t len, uint64
 	return uffd_copy(&world.uffd, to, (const void *)from, len, true, done, error);
 }
 
+/*
+ * Brings [first, first + n) back; the slots start at `slot`. Returns how many came; *res says what
+ * stopped it.
+ */
 static unsigned move_run(struct restorer *r, struct unit *u, unsigned first, uint32_t slot,
 			 unsigned n, enum uffd_result *res)
 {

@@ -33,7 +33,7 @@ struct restorer {
 	pc_addr rest;   /* unit of the last fault if it should come back whole, else 0 */
 };
 
-/* Serves a fault, by absence or by protection. UNKNOWN: no such page in the table; adopt it and ask again. */
+/* Serves a fault, by absence or by protection. UNKNOWN: not in the table; adopt it and ask again. */
 enum restore_result restore_fault(struct restorer *r, const struct uffd_event *fault);
 
 /* Enters the gate by itself: REST_BATCH pages of the unit at `base` from `first` on. */

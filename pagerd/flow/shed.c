@@ -64,8 +64,8 @@ static unsigned copy_run(const struct unit *u, const struct chunk *c, unsigned f
 }
 
 /*
- * -ENOMEM: part of it is mapped no more, and the rest has been discarded; a report of that is on its
- * way. Any other error came before anything was done.
+ * -ENOMEM: part of it is mapped no more, and the rest has been discarded; a report of that is on
+ * its way. Any other error came before anything was done.
  */
 static bool discard_run(const struct unit *u, unsigned first, unsigned end)
 {

@@ -4,12 +4,11 @@
  *   protect   in the gate, all of a run: write-protected through userfaultfd. From here on a write,
  *             the program's or the kernel's, waits until a pager has lifted the protection of its
  *             page; the page is then not taken. Who wants to pin a page to write to it waits too.
- *   look      outside the gate: the program's descriptors. What was pinned before was pinned through
- *             one of them (kernel/pins.h).
- *   collect   in the gate, SHED_BATCH pages at a time: words LEAVING; pages that are protected still,
- *             by their page table entries, have not been written since; copied to staging by a read
- *             that cannot fault; discarded; words STAGED. The rest keeps its word.
- *   unprotect what was not taken.
+ *   look      outside the gate: the program's descriptors. What was pinned before was pinned
+ * through one of them (kernel/pins.h). collect   in the gate, SHED_BATCH pages at a time: words
+ * LEAVING; pages that are protected still, by their page table entries, have not been written
+ * since; copied to staging by a read that cannot fault; discarded; words STAGED. The rest keeps its
+ * word. unprotect what was not taken.
  *
  * WHY IT HOLDS
  *   - No write is lost: one that came before the protection is in the copy; one that comes after it
@@ -18,9 +17,9 @@
  *     (flow/mapped.h). What passes none is found out by the entries, for new memory is not
  *     protected, and by the report of the unmap that is looked for right before the discard. A raw
  *     unmap and map between that look and the discard is the hole that remains.
- *   - Who writes through /proc/PID/mem holds the lock of the mappings meanwhile. After the protection
- *     that lock is taken for writing once: such a writer has gone by then.
- * THREADS the work thread.
+ *   - Who writes through /proc/PID/mem holds the lock of the mappings meanwhile. After the
+ * protection that lock is taken for writing once: such a writer has gone by then. THREADS the work
+ * thread.
  */
 #ifndef PC_FLOW_SHED_H
 #define PC_FLOW_SHED_H
@@ -35,7 +34,8 @@
 bool shed_protect(const struct unit *u, unsigned first, unsigned end);
 void shed_unprotect(const struct unit *u, unsigned first, unsigned end);
 
-/* In the gate, after the protection: a page of the unit that is registered and kept from children. */
+/* In the gate, after the protection: a page of the unit that is registered and kept from children.
+ */
 void shed_see_writers_off(const struct unit *u, unsigned page);
 
 /*
@@ -45,8 +45,9 @@ void shed_see_writers_off(const struct unit *u, unsigned page);
 bool shed_no_pins(void);
 
 /*
- * In the gate: pages [first, end), at most SHED_BATCH, words LEAVING. Sets gone[] for those whose bytes
- * are in their slots of `c` now and nowhere else. False when the kernel has a layout change pending.
+ * In the gate: pages [first, end), at most SHED_BATCH, words LEAVING. Sets gone[] for those whose
+ * bytes are in their slots of `c` now and nowhere else. False when the kernel has a layout change
+ * pending.
  */
 bool shed_collect(const struct unit *u, const struct chunk *c, unsigned first, unsigned end,
 		  uint64_t gone[UNIT_MAP_WORDS]);

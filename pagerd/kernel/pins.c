@@ -13,21 +13,36 @@
 #define O_DIRECT_BIT 040000u /* of the x86-64 ABI; fcntl.h shows O_DIRECT to GNU sources only */
 #define LINK_MAX     64u     /* as much of a link as can decide */
 #define PATH_MAX_FD  64u
-#define MOUNTS_MAX   16u     /* different mounts that files may be on */
+#define MOUNTS_MAX   16u /* different mounts that files may be on */
 
 static const char *const harmless[] = {
-	"pipe:", "socket:", "pidfd:", "net:", "mnt:", "user:", "pid:", "ipc:", "uts:", "cgroup:",
-	"time:", "anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[timerfd]",
-	"anon_inode:[signalfd]", "anon_inode:inotify", "anon_inode:[fanotify]",
-	"anon_inode:[pidfd]", "/memfd:",
+    "pipe:",
+    "socket:",
+    "pidfd:",
+    "net:",
+    "mnt:",
+    "user:",
+    "pid:",
+    "ipc:",
+    "uts:",
+    "cgroup:",
+    "time:",
+    "anon_inode:[eventpoll]",
+    "anon_inode:[eventfd]",
+    "anon_inode:[timerfd]",
+    "anon_inode:[signalfd]",
+    "anon_inode:inotify",
+    "anon_inode:[fanotify]",
+    "anon_inode:[pidfd]",
+    "/memfd:",
 };
 
 /* Those whose read(2) goes through the page cache, or copies. */
 static const char cached[] =
-	"ext2,ext3,ext4,xfs,btrfs,f2fs,bcachefs,zfs,jfs,reiserfs,minix,tmpfs,ramfs,rootfs,devtmpfs,"
-	"overlay,squashfs,erofs,iso9660,udf,vfat,msdos,exfat,ntfs3,nfs,nfs4,proc,sysfs,devpts,cgroup,"
-	"cgroup2,debugfs,tracefs,securityfs,bpf,configfs,mqueue,hugetlbfs,efivarfs,pstore,"
-	"binfmt_misc,autofs,rpc_pipefs,romfs";
+    "ext2,ext3,ext4,xfs,btrfs,f2fs,bcachefs,zfs,jfs,reiserfs,minix,tmpfs,ramfs,rootfs,devtmpfs,"
+    "overlay,squashfs,erofs,iso9660,udf,vfat,msdos,exfat,ntfs3,nfs,nfs4,proc,sysfs,devpts,cgroup,"
+    "cgroup2,debugfs,tracefs,securityfs,bpf,configfs,mqueue,hugetlbfs,efivarfs,pstore,"
+    "binfmt_misc,autofs,rpc_pipefs,romfs";
 
 enum pin_verdict pins_judge_link(const char *link)
 {
@@ -199,7 +214,8 @@ static bool judge_mount(const char *line, void *arg)
 	return !m->pinning && m->found < m->look->mounts;
 }
 
-/* A mount that is not listed belongs to somebody else's view of the files: nothing is known of it. */
+/* A mount that is not listed belongs to somebody else's view of the files: nothing is known of it.
+ */
 static int judge_mounts(const struct look *l)
 {
 	struct mounts m = {.look = l};

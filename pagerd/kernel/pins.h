@@ -4,10 +4,10 @@
  * WHY   A device, an O_DIRECT read or a ring with registered buffers holds the pages that it will
  *       write to. UFFDIO_MOVE refuses such a page; write protection and MADV_DONTNEED know nothing
  *       of it: what arrives is written to a page that is the program's no more.
- * DESIGN  A list of what is known to do no such thing, not of what does. Allowed are pipes, sockets,
- *       a few kinds of anonymous inode, terminals and the memory devices, and files that were not
- *       opened with O_DIRECT on file systems that read into the page cache. Everything else counts
- *       as a pin: rings, device nodes, FUSE, 9p, descriptors of a kind to come.
+ * DESIGN  A list of what is known to do no such thing, not of what does. Allowed are pipes,
+ * sockets, a few kinds of anonymous inode, terminals and the memory devices, and files that were
+ * not opened with O_DIRECT on file systems that read into the page cache. Everything else counts as
+ * a pin: rings, device nodes, FUSE, 9p, descriptors of a kind to come.
  *
  *       Seen is the table of descriptors of one thread. Not seen: a file system below an overlay; a
  *       descriptor closed while its transfer is under way; another process in process_vm_writev(2).
