@@ -141,8 +141,8 @@ static void capability(const char *name, const char *need, const char *consequen
 static void every_capability(void)
 {
 #define NEEDED					    "needed"
-#define FOR_MOVE				    "needed by EVICT=auto and move"
-#define FOR_MADVISE				    "needed by EVICT=madvise"
+#define FOR_MOVE				    "needed"
+#define FOR_MADVISE				    "optional"
 #define OPTIONAL				    "optional"
 #define PC_CAP(id, name, need, consequence, remedy) capability(name, need, consequence, remedy);
 #include "predicomp/caps.def"
