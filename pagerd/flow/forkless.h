@@ -5,9 +5,9 @@
  *       home. On memory that the program had marked so (V8 does, for its whole heap) it must do
  *       neither. The kernel shows one flag for both, so who set it is noted: by the hook when the
  *       program asks for it, and by the discovery walk before anything there is registered.
- * STALE An entry may outlive its mapping. Then the pager leaves the flag alone on memory where it
- *       could have set it, which only a fork that no hook sees could tell. What the pager has set is
- *       noted apart (unit.dontfork), so that it is always cleared.
+ * STALE An entry may outlive its mapping. So before anything leaves memory that is noted here, the
+ *       kernel is asked whether the flag is there (flow/take.c, find_keeper). What the pager has set
+ *       is noted apart (unit.dontfork), so that it is always cleared.
  * THREADS any; a lock held for a few stores. Threads of the program come with signals blocked.
  */
 #ifndef PC_FLOW_FORKLESS_H

@@ -17,10 +17,12 @@
 
 #include <sys/mman.h>
 
-#define RUN_GAP_MAX  16u /* holes up to this are registered along rather than splitting a mapping */
-#define BUSY_MAX     8u  /* pages refused as busy before the unit is left alone for a while */
-#define PIECES_MAX   64u
-#define SHARD        0u
+#define RUN_GAP_MAX                                                                                \
+	16u	      /* holes up to this are registered along rather than splitting a mapping     \
+		       */
+#define BUSY_MAX   8u /* pages refused as busy before the unit is left alone for a while */
+#define PIECES_MAX 64u
+#define SHARD	   0u
 
 /* One attempt on one unit. */
 struct take {
@@ -126,7 +128,7 @@ static void find_guardable(const struct unit *u, unsigned first, unsigned end,
 
 	memset(map, 0, UNIT_MAP_WORDS * sizeof(*map));
 	for (unsigned i = first; i < end; i++, at += PC_PAGE)
-		if (!some || !forkless_hits(at, at + PC_PAGE))
+		if (!some || unit_dontfork(u, i) || !forkless_hits(at, at + PC_PAGE))
 			set_bits(map, i, i + 1);
 }
 
@@ -166,13 +168,54 @@ static bool all_guarded(const struct unit *u, unsigned first, unsigned end)
 	return first == end;
 }
 
-/* All of the piece is the program's to keep from its children, or nothing of it is. */
-static bool guard_piece(struct unit *u, unsigned first, unsigned end)
-{
-	pc_addr at = u->base + (pc_addr)first * PC_PAGE;
+/* Who keeps a piece from children by MADV_DONTFORK. */
+enum keeper {
+	KEEPER_PROGRAM,
+	KEEPER_PAGER,
+	KEEPER_NONE,
+	KEEPER_UNKNOWN,
+};
 
-	return all_guarded(u, first, end) || forkless_hits(at, at + PC_PAGE) ||
-	       guard_run(u, first, end);
+/*
+ * What was noted of the piece may be older than its mapping, and only smaps shows the flag. But
+ * setting it on a part of a mapping cuts the mapping in two, unless it was set already. The piece
+ * is registered and lies in one mapping.
+ */
+static enum keeper find_keeper(const struct unit *u, unsigned first, unsigned end)
+{
+	const pc_addr start = u->base + (pc_addr)first * PC_PAGE;
+	pc_addr stop = u->base + (pc_addr)end * PC_PAGE;
+	struct vma whole, part;
+
+	if (vma_query(world.maps, start, &whole))
+		return KEEPER_UNKNOWN;
+	stop = PC_MIN(stop, whole.end - PC_PAGE);
+	if (start >= stop || uffd_pending(&world.uffd))
+		return KEEPER_UNKNOWN;
+	if (sys_madvise(start, stop - start, MADV_DONTFORK) ||
+	    vma_query(world.maps, start, &part) || part.end != whole.end)
+		return KEEPER_NONE;
+	return KEEPER_PROGRAM;
+}
+
+/*
+ * All of the piece was noted as the program's to keep from its children, or nothing of it was.
+ * KEEPER_NONE: it could not be guarded.
+ */
+static enum keeper guard_piece(struct unit *u, unsigned first, unsigned end)
+{
+	const pc_addr start = u->base + (pc_addr)first * PC_PAGE;
+	enum keeper keeper = KEEPER_NONE;
+
+	if (all_guarded(u, first, end))
+		return KEEPER_PAGER;
+	if (forkless_hits(start, start + PC_PAGE)) {
+		keeper = find_keeper(u, first, end);
+		if (keeper != KEEPER_NONE)
+			return keeper;
+		forkless_remove(start, start + (end - first) * PC_PAGE);
+	}
+	return guard_run(u, first, end) ? KEEPER_PAGER : KEEPER_NONE;
 }
 
 /* Up to where pages are forkless as the first is: the flag cuts mappings in two. */
@@ -191,16 +234,20 @@ static unsigned end_of_kind(const struct take *t, unsigned first, unsigned end)
 static bool register_piece(struct take *t, unsigned first, unsigned end)
 {
 	bool fresh = !unit_registered(t->unit, first);
+	enum keeper keeper;
 
 	if (uffd_register(&world.uffd, addr_of(t, first), addr_of(t, end))) {
 		COUNT(SHARD, register_failed);
 		return false;
 	}
 	unit_set_registered(t->unit, first, end, true);
-	if (!guard_piece(t->unit, first, end)) {
+	keeper = guard_piece(t->unit, first, end);
+	if (keeper == KEEPER_NONE) {
 		COUNT(SHARD, register_failed);
 		return false;
 	}
+	if (keeper == KEEPER_UNKNOWN)
+		return true;
 	t->piece[t->pieces++] = (struct piece){first, end};
 	if (fresh)
 		COUNT(SHARD, ranges_added);
@@ -603,8 +650,8 @@ static pc_addr end_of_run(const struct unit *u, unsigned end)
 }
 
 /*
- * Left as it is, the program's children would miss it, and mremap() meet two mappings. What had gone
- * from the run before it was registered is no failure.
+ * Left as it is, the program's children would miss it, and mremap() meet two mappings. What had
+ * gone from the run before it was registered is no failure.
  */
 static bool give_to_children(pc_addr start, pc_addr stop)
 {
