@@ -9,9 +9,10 @@
  *         leaves under everybody.
  *         Beside the slots: pages that all threads share, each under a lock of its own; memory that
  *         never changes, which signal handlers look at, on alternate stacks that get cold; the
- * break; buffers that a ring has pinned; blocks of malloc. LIMITS  Not made bare, for the kernel
- * does not report them: guard pages, SHM_REMAP, MADV_DONTFORK and MADV_DOFORK. A bare mremap is
- * made while no other thread changes the layout, and may be refused: the pager cuts mappings.
+ *         break; buffers that a ring has pinned; blocks of malloc.
+ * LIMITS  Not made bare, for the kernel does not report them: guard pages, SHM_REMAP, MADV_DONTFORK
+ *         and MADV_DOFORK. A bare mremap is made while no other thread changes the layout, and may
+ *         be refused, some of it already moved: the pager cuts mappings.
  * ENVIRONMENT, besides that of host.h
  *         TEST_SEED, HOST_THREADS (default 8; 1 makes a seed replay step by step)
  */
@@ -473,6 +474,26 @@ static void deed_unprotect(struct storm *s, struct slot *slot)
 
 static enum way remap_way;
 
+/*
+ * What is not one mapping, the kernel moves one by one, up to the first that is registered; the
+ * -EFAULT that it then ends with does not tell what has gone. The rest of the room is left as it
+ * is: where the kernel has emptied it, somebody else may have memory by now.
+ */
+static void settle_refused(struct slot *slot, struct part p, char *room)
+{
+	unsigned char in;
+
+	for (size_t i = p.first; i < p.end; i++, room += PAGE) {
+		if (!mincore(page_at(slot, i), PAGE, &in))
+			continue;
+		if (slot->page[i].prot & PROT_READ && !page_agrees(room, &slot->page[i]))
+			wrong("moved by a refused mremap", room, &slot->page[i]);
+		HOST_CHECK(munmap(room, PAGE) == 0);
+		slot->page[i] = gone;
+		slot->pieces = true;
+	}
+}
+
 /* -EFAULT only from a bare call: see LIMITS. */
 static bool refused(struct storm *s, struct slot *slot, long at)
 {
@@ -525,7 +546,7 @@ static void move(struct storm *s, struct slot *slot, enum way way)
 	page_fill(room, 3);
 	at = CALL(way, SYS_mremap, slot->at, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, room, 0);
 	if (refused(s, slot, at)) {
-		HOST_CHECK(munmap(room, len) == 0);
+		settle_refused(slot, (struct part){0, slot->pages}, room);
 		return;
 	}
 	EXPECT(s, slot, at == (long)room, at);
@@ -546,7 +567,7 @@ static void move_part(struct storm *s, struct slot *slot, enum way way)
 	at = CALL(way, SYS_mremap, page_at(slot, p.first), bytes(p), bytes(p),
 		  MREMAP_MAYMOVE | MREMAP_FIXED, room, 0);
 	if (refused(s, slot, at)) {
-		HOST_CHECK(munmap(room, bytes(p)) == 0);
+		settle_refused(slot, p, room);
 		return;
 	}
 	EXPECT(s, slot, at == (long)room, at);
@@ -1222,9 +1243,10 @@ static void child_reads_back(const struct slot *slot, bool grandchild)
 	}
 }
 
+/* By _Fork(): fork() waits for locks of malloc that no thread of this process may ever let go. */
 static void child_has_a_child(struct storm *s)
 {
-	pid_t pid = fork();
+	pid_t pid = _Fork();
 
 	HOST_CHECK(pid >= 0);
 	if (pid)
