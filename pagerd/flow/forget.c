@@ -2,12 +2,15 @@
 
 #include "base/check.h"
 #include "base/stats.h"
+#include "base/sys.h"
 #include "flow/forkless.h"
 #include "flow/world.h"
 #include "kernel/vma.h"
 #include "state/range.h"
 #include "state/staging.h"
 #include "state/store.h"
+
+#include <sys/mman.h>
 
 /* The part of a range that lies in one unit. */
 struct slice {
@@ -21,9 +24,9 @@ static struct slice cut_slice(pc_addr *at, pc_addr end)
 	pc_addr base = unit_floor(*at);
 	pc_addr stop = PC_MIN(end, base + PC_UNIT);
 	struct slice s = {
-		.unit = range_find(base),
-		.first = page_in_unit(*at),
-		.end = (unsigned)((stop - base) >> PC_PAGE_SHIFT),
+	    .unit = range_find(base),
+	    .first = page_in_unit(*at),
+	    .end = (unsigned)((stop - base) >> PC_PAGE_SHIFT),
 	};
 
 	*at = stop;
@@ -67,10 +70,10 @@ static void drop(unsigned shard, struct unit *u, unsigned page, page_word then)
 }
 
 /*
- * Threads change the layout one after the other but report it each in their own time. A report of an
- * unmap may so be older than the remap that brought packed pages to the same place, and nothing in
- * it tells. Where something is mapped there now, it cannot be told whether those pages are alive.
- * Once nothing has been left to report, all that was older than the remap has come in.
+ * Threads change the layout one after the other but report it each in their own time. A report of
+ * an unmap may so be older than the remap that brought packed pages to the same place, and nothing
+ * in it tells. Where something is mapped there now, it cannot be told whether those pages are
+ * alive. Once nothing has been left to report, all that was older than the remap has come in.
  */
 static struct {
 	uint32_t number; /* in the units that remaps led to since then */
@@ -98,6 +101,32 @@ static void check_order(const struct unit *u, unsigned page)
 			 at, unit_peek(u, page));
 }
 
+/*
+ * A mapping may have grown, with MADV_DONTFORK, beyond what the table knows. Cut off from what it
+ * does know, nobody would find that again, and children would miss it. Nothing of it is away. Where
+ * there is something else, the call changes nothing, and a failure is that of what has gone since.
+ */
+static void free_tail(pc_addr start)
+{
+	pc_addr stop = start;
+	struct vma v;
+
+	if (world.mapping_at(world.maps, start, &v) || v.start != start || v.shared || v.inode)
+		return;
+	while (stop < v.end) {
+		const struct unit *u = range_find(stop);
+		pc_addr next = PC_MIN(v.end, unit_floor(stop) + PC_UNIT);
+
+		if (u && unit_any_registered(u))
+			next = stop + PC_PAGE;
+		if (forkless_hits(stop, next) || (u && unit_registered(u, page_in_unit(stop))))
+			break;
+		stop = next;
+	}
+	if (stop > start)
+		sys_madvise(start, stop - start, MADV_DOFORK);
+}
+
 void forget_unmap(unsigned shard, pc_addr start, pc_addr end)
 {
 	for (pc_addr at = start; at < end;) {
@@ -112,6 +141,7 @@ void forget_unmap(unsigned shard, pc_addr start, pc_addr end)
 		if (s.unit)
 			unit_set_registered(s.unit, s.first, s.end, false);
 	}
+	free_tail(end);
 }
 
 /*
@@ -180,17 +210,21 @@ static void move_page(unsigned shard, pc_addr from, pc_addr to)
 	b->unguarded |= page_away(w);
 }
 
-/* With it goes MADV_DONTFORK, and whose it is. */
+/*
+ * With it goes MADV_DONTFORK, and whose it is. What moves is registered, known or not: a mapping
+ * that grew took both along.
+ */
 static void move_registration(pc_addr from, pc_addr to)
 {
-	struct unit *a = range_find(from);
-	struct unit *b = a && unit_registered(a, page_in_unit(from)) ? range_ensure(to) : NULL;
+	const struct unit *a = range_find(from);
+	const bool known = a && unit_registered(a, page_in_unit(from));
+	struct unit *b = range_ensure(to);
 	unsigned k = page_in_unit(to);
 
 	if (!b)
 		return;
 	unit_set_registered(b, k, k + 1, true);
-	if (unit_dontfork(a, page_in_unit(from)))
+	if (known ? unit_dontfork(a, page_in_unit(from)) : !forkless_hits(from, from + PC_PAGE))
 		unit_set_dontfork(b, k, k + 1);
 }
 

@@ -187,13 +187,13 @@ static enum keeper find_keeper(const struct unit *u, unsigned first, unsigned en
 	pc_addr stop = u->base + (pc_addr)end * PC_PAGE;
 	struct vma whole, part;
 
-	if (vma_query(world.maps, start, &whole))
+	if (world.mapping_at(world.maps, start, &whole))
 		return KEEPER_UNKNOWN;
 	stop = PC_MIN(stop, whole.end - PC_PAGE);
 	if (start >= stop || uffd_pending(&world.uffd))
 		return KEEPER_UNKNOWN;
 	if (sys_madvise(start, stop - start, MADV_DONTFORK) ||
-	    vma_query(world.maps, start, &part) || part.end != whole.end)
+	    world.mapping_at(world.maps, start, &part) || part.end != whole.end)
 		return KEEPER_NONE;
 	return KEEPER_PROGRAM;
 }
