@@ -109,6 +109,8 @@ static struct world {
 
 static char *commons, *still;
 static pthread_rwlock_t layout;
+/* A signal may be sent to whoever has begun and not ended: all begin, and end, together. */
+static pthread_barrier_t all_known, all_done;
 static __thread struct storm *self;
 
 static uint64_t below(struct storm *s, uint64_t n)
@@ -1414,6 +1416,7 @@ static void *storm(void *arg)
 	fill_file(s);
 	HOST_CHECK(pipe(s->pipe) == 0);
 	open_ring(s);
+	pthread_barrier_wait(&all_known);
 	while (host_now_ms() < world->until)
 		for (unsigned i = 0; i < 32; i++)
 			step(s);
@@ -1422,6 +1425,7 @@ static void *storm(void *arg)
 	for (unsigned i = 0; i < BLOCKS; i++)
 		if (s->block[i].at)
 			check_block(&s->block[i]);
+	pthread_barrier_wait(&all_done);
 	return NULL;
 }
 
@@ -1438,6 +1442,8 @@ static void prepare(void)
 	HOST_CHECK(pthread_rwlockattr_setkind_np(
 		       &attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP) == 0);
 	HOST_CHECK(pthread_rwlock_init(&layout, &attr) == 0);
+	HOST_CHECK(pthread_barrier_init(&all_known, NULL, world->threads + 1) == 0);
+	HOST_CHECK(pthread_barrier_init(&all_done, NULL, world->threads) == 0);
 	HOST_CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
 	still = host_map(STILL);
 	host_fill(still, STILL, STILL_SEED);
@@ -1464,6 +1470,7 @@ int main(void)
 		s->random = (seed + i * 0x9e3779b97f4a7c15ull) | 1;
 		HOST_CHECK(pthread_create(&s->thread, NULL, storm, s) == 0);
 	}
+	pthread_barrier_wait(&all_known);
 	for (unsigned i = 0; i < world->threads; i++) {
 		HOST_CHECK(pthread_join(world->storm[i].thread, NULL) == 0);
 		steps += world->storm[i].steps;
