@@ -89,9 +89,10 @@ static void touch_random(size_t count)
 {
 	struct toucher all[MOST_THREADS];
 	struct touches took[MOST_THREADS];
+	const size_t workers = threads;
 	uint64_t began = UINT64_MAX, ended = 0, sum = 0;
 
-	if (count < threads)
+	if (!workers || count < workers)
 		host_die(HOST_USAGE, "COUNT must be at least %zu", threads);
 	start_all(all, took, count);
 	for (size_t i = 0; i < threads; i++)
@@ -101,7 +102,7 @@ static void touch_random(size_t count)
 		ended = all[i].ended > ended ? all[i].ended : ended;
 		sum += all[i].sum;
 	}
-	printf("per_s=%.0f sum=%llx ", host_per_second(count / threads * threads, ended - began),
+	printf("per_s=%.0f sum=%llx ", host_per_second(count / workers * workers, ended - began),
 	       (unsigned long long)sum);
 	touches_print(took, threads);
 	printf("\n");

@@ -93,16 +93,19 @@ static void keep_hot(uint64_t percent, uint64_t ms)
 	struct touches took;
 
 	hot_pages = pages * percent / 100;
+	if (!hot_pages) {
+		while (host_now() < until)
+			nanosleep(&pause, NULL);
+		printf("touches=0\n");
+		return;
+	}
 	touches_make(&took, 1 << 20);
 	do {
 		for (size_t i = 0; i < hot_pages; i++)
 			read_page(&took, i);
 		nanosleep(&pause, NULL);
 	} while (host_now() < until);
-	if (hot_pages)
-		finish(&took);
-	else
-		printf("touches=0\n");
+	finish(&took);
 }
 
 static void reread(uint64_t percent)
@@ -118,16 +121,21 @@ static void reread(uint64_t percent)
 
 static void reread_random(uint64_t percent, uint64_t distance)
 {
-	size_t count = pages * percent / 100, at = 0;
+	const size_t all = pages;
+	size_t count = all * percent / 100, at = 0;
 	struct touches took;
 
+	if (!all || distance > all)
+		host_die(HOST_USAGE, "there is no such memory to read");
 	touches_make(&took, count);
 	for (size_t i = 0; i < count; i++) {
-		if (distance)
-			at = (at + pages + host_random(&dice) % (2 * distance + 1) - distance) %
-			     pages;
-		else
-			at = host_random(&dice) % pages;
+		if (distance) {
+			at += all + host_random(&dice) % (2 * distance + 1) - distance;
+			while (at >= all)
+				at -= all;
+		} else {
+			at = host_random(&dice) % all;
+		}
 		read_page(&took, at);
 	}
 	finish(&took);

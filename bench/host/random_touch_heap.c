@@ -16,7 +16,7 @@ static size_t block_count;
 static void make_blocks(void)
 {
 	block_count = (region_mb << 20) / (BLOCK + 16);
-	blocks = calloc(block_count, sizeof(*blocks));
+	blocks = calloc(block_count, sizeof(void *));
 	for (size_t i = 0; blocks && i < block_count; i++) {
 		blocks[i] = malloc(sizeof(**blocks));
 		if (!blocks[i])

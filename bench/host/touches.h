@@ -21,7 +21,7 @@ static inline void touches_make(struct touches *t, size_t room)
 {
 	t->count = 0;
 	t->room = room;
-	t->ns = malloc(room * sizeof(*t->ns));
+	t->ns = malloc((room ? room : 1) * sizeof(*t->ns));
 	if (!t->ns)
 		host_die(HOST_FAILED, "no memory for %zu times", room);
 	memset(t->ns, 0, room * sizeof(*t->ns));

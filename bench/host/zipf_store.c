@@ -85,7 +85,7 @@ int main(int argc, char **argv)
 	workload_parse(&w, flags, 2, argc, argv);
 	if (keys < w.workers || !writes)
 		host_die(HOST_USAGE, "--keys: one for each worker; --writes: from 1");
-	table = calloc(keys, sizeof(*table));
+	table = calloc(keys, sizeof(void *));
 	for (uint64_t key = 0; table && key < keys; key++)
 		table[key] = record_make(key);
 	if (!table)

@@ -27,6 +27,7 @@
 #include "bpf/session.h"
 
 #define BYTES  (64ul << 20)
+#define PAGES  16384.0 /* of them, for means */
 #define PAGE   4096ul
 #define ROUNDS 1024
 
@@ -93,7 +94,7 @@ static double touch(void)
 		*(volatile char *)&p[i] = 1;
 	start = now_ns() - start;
 	munmap(p, BYTES);
-	return start / (double)(BYTES / PAGE);
+	return start / PAGES;
 }
 
 static void count_event(void *arg, const struct fault_event *event)
@@ -121,11 +122,13 @@ static double touch_watched(const struct mode *m, struct faults *f, uint64_t *dr
 {
 	struct drain d = {.faults = f};
 	struct faults_total total;
-	pthread_t thread;
+	pthread_t thread = 0;
 	double ns;
 
-	if (m->wanted.stream_bytes)
-		pthread_create(&thread, NULL, drain, &d);
+	if (m->wanted.stream_bytes && pthread_create(&thread, NULL, drain, &d) != 0) {
+		fprintf(stderr, "no thread could be started\n");
+		exit(2);
+	}
 	ns = touch();
 	d.stop = 1;
 	if (m->wanted.stream_bytes)

@@ -20,7 +20,7 @@
 #include "state/codec.h"
 
 #define UNIT	  (2ull << 20)
-#define PAGES	  (UNIT / PC_PAGE)
+#define PAGES	  512u
 #define ROUNDS	  31u
 #define MOST_ROWS 64u
 
@@ -86,10 +86,11 @@ static int by_value(const void *a, const void *b)
 static void add_row(const char *what, unsigned n, uint64_t *ns, double divisor)
 {
 	struct row *r = &rows[row_count++];
+	const size_t middle = ROUNDS / 2;
 
 	qsort(ns, ROUNDS, sizeof(*ns), by_value);
 	snprintf(r->what, sizeof(r->what), what, n);
-	r->ns = (double)ns[ROUNDS / 2] / divisor;
+	r->ns = (double)ns[middle] / divisor;
 }
 
 /* Half a page that packs, half that does not. */
