@@ -354,7 +354,8 @@ void matrix_finish(struct matrix *m)
 	m->row_count = n;
 	m->row_room = room;
 	row = NULL;
-	qsort(m->cell, m->cell_count, sizeof(*m->cell), by_row);
+	if (m->cell_count)
+		qsort(m->cell, m->cell_count, sizeof(*m->cell), by_row);
 	note_levels(m);
 out:
 	free(order);
