@@ -38,8 +38,11 @@ void actor_yield(void);
 bool actor_wait(ready_fn *ready, const void *arg, pc_ns until);
 void actor_sleep(pc_ns how_long);
 
-/* The run has failed; it ends here. */
-_Noreturn void actor_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/*
+ * The run has failed; it ends here. Not _Noreturn: before a call of such a function AddressSanitizer
+ * writes to the stack of whoever calls, of which it has a wrong idea on stacks of our own.
+ */
+void actor_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* One line of a traced run. */
 void actor_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -811,6 +811,7 @@ static long do_ioctl(int fd, unsigned long request, void *arg)
 		return procmap_query(arg);
 	}
 	actor_fail("ioctl %#lx is not modelled", request);
+	return -ENOSYS;
 }
 
 /* ---- maps and smaps ------------------------------------------------------------------------- */
@@ -1020,6 +1021,7 @@ static long serve_call(long nr, long a, long b, long c, long d)
 		return 1000;
 	}
 	actor_fail("system call %ld is not modelled", nr);
+	return -ENOSYS;
 }
 
 /* The pager's own memory is real: what maps it, at start, goes through. */

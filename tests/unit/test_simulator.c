@@ -723,6 +723,7 @@ int64_t __wrap_pressure_anon(const struct pressure *p);
 _Noreturn void __wrap_pc_fatal(const char *what, uint64_t fact1, uint64_t fact2)
 {
 	actor_fail("%s (%#lx, %#lx)", what, (long)fact1, (long)fact2);
+	abort();
 }
 
 /* The program's threads keep their control blocks elsewhere. */
