@@ -52,8 +52,7 @@ static void pageout(void)
 
 static void check(void)
 {
-	for (size_t i = 0; i < pages; i++)
-		host_page_check(memory + i * HOST_PAGE, i);
+	host_ballast_check(memory, pages);
 	printf("pages_checked=%zu\n", pages);
 }
 

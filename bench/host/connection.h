@@ -93,4 +93,24 @@ static inline void connection_expect(struct connection *c, const char *text, siz
 	}
 }
 
+/*
+ * Each key of [0, keys) by `put`, a pipeline of them at a time; then the answers by `expect`. `out`
+ * has BUFFER bytes.
+ */
+static inline void connection_each_key(struct connection *c, uint64_t keys, char *out,
+				       size_t (*put)(char *, uint64_t),
+				       void (*expect)(struct connection *, uint64_t))
+{
+	for (uint64_t first = 0; first < keys; first += PIPELINE) {
+		uint64_t last = first + PIPELINE < keys ? first + PIPELINE : keys;
+		size_t length = 0;
+
+		for (uint64_t key = first; key < last; key++)
+			length += put(out + length, key);
+		connection_send(c, out, length);
+		for (uint64_t key = first; key < last; key++)
+			expect(c, key);
+	}
+}
+
 #endif

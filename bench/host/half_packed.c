@@ -110,8 +110,7 @@ static void touch_random(size_t count)
 
 static void check(void)
 {
-	for (size_t i = 0; i < pages; i++)
-		host_page_check(memory + i * HOST_PAGE, i);
+	host_ballast_check(memory, pages);
 	printf("pages_checked=%zu\n", pages);
 }
 

@@ -37,22 +37,6 @@ static void expect_value(struct connection *c, uint64_t key)
 	connection_expect(c, answer, (size_t)n, key);
 }
 
-/* Each key of [0, keys) by `put`, a pipeline of them at a time; then the answers by `expect`. */
-static void each_key(struct connection *c, uint64_t keys, size_t (*put)(char *, uint64_t),
-		     void (*expect)(struct connection *, uint64_t))
-{
-	for (uint64_t first = 0; first < keys; first += PIPELINE) {
-		uint64_t last = first + PIPELINE < keys ? first + PIPELINE : keys;
-		size_t length = 0;
-
-		for (uint64_t key = first; key < last; key++)
-			length += put(out + length, key);
-		connection_send(c, out, length);
-		for (uint64_t key = first; key < last; key++)
-			expect(c, key);
-	}
-}
-
 static void expect_stored(struct connection *c, uint64_t key)
 {
 	connection_expect(c, "STORED\r\n", 8, key);
@@ -106,9 +90,9 @@ int main(int argc, char **argv)
 	for (int i = 0; i < (argc == 4 ? 1 : CONNECTIONS); i++)
 		connection_open(&all[i], argv[1]);
 	if (argc == 4 && strcmp(argv[2], "load") == 0)
-		each_key(all, keys, put_set, expect_stored);
+		connection_each_key(all, keys, out, put_set, expect_stored);
 	else if (argc == 4 && strcmp(argv[2], "verify") == 0)
-		each_key(all, keys, put_get, expect_value);
+		connection_each_key(all, keys, out, put_get, expect_value);
 	else if (argc > 4 && strcmp(argv[2], "get") == 0)
 		get_and_print(all, keys, host_number(argv[4], "COUNT", UINT32_MAX),
 			      argc == 6 ? host_number(argv[5], "SEED", UINT32_MAX) : 1);

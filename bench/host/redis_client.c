@@ -16,6 +16,8 @@
 #include "value.h"
 #include "zipf.h"
 
+#include <stdbool.h>
+
 #define THETA	     0.99
 #define SAVE_POLL_NS 2000000
 
@@ -47,32 +49,9 @@ static size_t put_set(char *to, uint64_t key)
 			       (unsigned)key, length, value);
 }
 
-static void load(struct connection *c, uint64_t keys)
+static void expect_ok(struct connection *c, uint64_t key)
 {
-	for (uint64_t first = 0; first < keys; first += PIPELINE) {
-		uint64_t last = first + PIPELINE < keys ? first + PIPELINE : keys;
-		size_t length = 0;
-
-		for (uint64_t key = first; key < last; key++)
-			length += put_set(out + length, key);
-		connection_send(c, out, length);
-		for (uint64_t key = first; key < last; key++)
-			connection_expect(c, "+OK\r\n", 5, key);
-	}
-}
-
-static void verify(struct connection *c, uint64_t keys)
-{
-	for (uint64_t first = 0; first < keys; first += PIPELINE) {
-		uint64_t last = first + PIPELINE < keys ? first + PIPELINE : keys;
-		size_t length = 0;
-
-		for (uint64_t key = first; key < last; key++)
-			length += put_get(out + length, key);
-		connection_send(c, out, length);
-		for (uint64_t key = first; key < last; key++)
-			expect_value(c, key);
-	}
+	connection_expect(c, "+OK\r\n", 5, key);
 }
 
 /* One request is under way on each connection at a time, as independent clients would have it. */
@@ -173,12 +152,15 @@ static struct connection *connect_all(const char *path, int n)
 	return all;
 }
 
-static void all_keys(const char *path, void (*act)(struct connection *, uint64_t), uint64_t keys)
+static void all_keys(const char *path, bool load, uint64_t keys)
 {
 	struct connection *one = connect_all(path, 1);
 	uint64_t start = host_now();
 
-	act(one, keys);
+	if (load)
+		connection_each_key(one, keys, out, put_set, expect_ok);
+	else
+		connection_each_key(one, keys, out, put_get, expect_value);
 	print_rate(keys, host_now() - start);
 	free(one);
 }
@@ -217,6 +199,6 @@ int main(int argc, char **argv)
 	}
 	if (argc != 4 || (strcmp(argv[2], "load") != 0 && strcmp(argv[2], "verify") != 0))
 		usage();
-	all_keys(argv[1], argv[2][0] == 'l' ? load : verify, keys);
+	all_keys(argv[1], argv[2][0] == 'l', keys);
 	return HOST_OK;
 }

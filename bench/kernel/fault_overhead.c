@@ -27,7 +27,6 @@
 #include "bpf/session.h"
 
 #define BYTES  (64ul << 20)
-#define PAGES  16384.0 /* of them, for means */
 #define PAGE   4096ul
 #define ROUNDS 1024
 
@@ -94,7 +93,7 @@ static double touch(void)
 		*(volatile char *)&p[i] = 1;
 	start = now_ns() - start;
 	munmap(p, BYTES);
-	return start / PAGES;
+	return start * PAGE / BYTES;
 }
 
 static void count_event(void *arg, const struct fault_event *event)

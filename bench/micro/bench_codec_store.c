@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "base/types.h"
 #include "state/codec.h"
 #include "state/store.h"
+#include "timing.h"
 
 #define PAGES	      1024u
 #define RUNS	      31u
@@ -181,21 +181,6 @@ static void peek_free_all(void)
 static void (*const step_all[STEPS])(void) = {pack_all, unpack_all, put_all, peek_free_all};
 
 /* --- measuring -------------------------------------------------------------------------------- */
-
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * PC_SEC + (uint64_t)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
 
 static void check_round_trips(void)
 {

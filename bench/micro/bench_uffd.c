@@ -12,15 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/types.h"
 #include "kernel/uffd.h"
 #include "state/codec.h"
+#include "timing.h"
 
-#define UNIT	  (2ull << 20)
-#define PAGES	  512u
+#define UNIT	  PC_UNIT
+#define PAGES	  PC_UNIT_PAGES
 #define ROUNDS	  31u
 #define MOST_ROWS 64u
 
@@ -66,21 +66,6 @@ static unsigned char *map_unit(size_t beyond)
 	start = ((uintptr_t)at + UNIT - 1) / UNIT * UNIT + beyond;
 	madvise(at, 3 * UNIT, MADV_NOHUGEPAGE);
 	return at + (start - (uintptr_t)at);
-}
-
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * PC_SEC + (uint64_t)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
 }
 
 static void add_row(const char *what, unsigned n, uint64_t *ns, double divisor)

@@ -297,11 +297,16 @@ static uint64_t messages_of_all(void)
  * That there was something and another pager has read it is usual. That there always is and nobody
  * ever reads it means that nobody is answered.
  */
-static void note_reading(struct fault_thread *t, bool readable)
+static void note_reading(struct fault_thread *t, bool fruitless)
 {
-	uint64_t sum = messages_of_all();
+	uint64_t sum;
 
-	t->fruitless = readable && sum == t->messages_seen ? t->fruitless + 1 : 0;
+	if (!fruitless) {
+		t->fruitless = 0;
+		return;
+	}
+	sum = messages_of_all();
+	t->fruitless = sum == t->messages_seen ? t->fruitless + 1 : 0;
 	t->messages_seen = sum;
 	if (t->fruitless == FRUITLESS_MAX)
 		pc_fatal("the userfaultfd has messages and gives none", sum, 0);
@@ -336,6 +341,7 @@ static bool wait_for_work(struct fault_thread *t)
 int fault_loop(void *thread)
 {
 	struct fault_thread *t = thread;
+	uint64_t before;
 	bool readable;
 
 	while (!load_acquire(&t->stop)) { /* pairs with fault_stop */
@@ -343,8 +349,10 @@ int fault_loop(void *thread)
 			sleep_parked(t);
 		readable = wait_for_work(t);
 		help_others(t);
+		before = t->messages;
 		read_all(t);
-		note_reading(t, readable);
+		/* Those of the others are their cache lines: looked at only when in doubt. */
+		note_reading(t, readable && t->messages == before);
 		retry_pending(t);
 	}
 	return 0;
