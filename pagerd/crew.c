@@ -6,8 +6,11 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/mman.h>
 
 #define TLS_BYTES 256u
+/* What a pager's calls take: it must not wait for memory of its own while others wait for it. */
+#define READY_BYTES 16384u
 
 static int enter(void *member)
 {
@@ -39,6 +42,8 @@ int crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *
 	if (!m->stack)
 		return -ENOMEM;
 	top = (char *)m->stack + CREW_STACK;
+	/* Where this is refused the memory comes when it is touched. */
+	sys_madvise((pc_addr)(top - READY_BYTES), READY_BYTES, MADV_POPULATE_WRITE);
 	m->fn = fn;
 	m->arg = arg;
 	store_relaxed(&m->tid_word, 1);

@@ -16,6 +16,7 @@
 #include "flow/forget.h"
 #include "flow/forkless.h"
 #include "flow/mapped.h"
+#include "flow/reserve.h"
 #include "flow/sample.h"
 #include "flow/work.h"
 #include "flow/world.h"
@@ -265,6 +266,7 @@ static int ready_pager(unsigned i, unsigned cpu)
 		.shard = 1 + i % (PC_SHARDS - 1),
 		.page = page,
 	};
+	restore_ready(&t->restorer, 1);
 	t->nudge = (int)SYS2(__NR_eventfd2, 0, O_CLOEXEC | O_NONBLOCK);
 	return t->nudge < 0 ? t->nudge : 0;
 }
@@ -307,6 +309,7 @@ static void close_world(void)
 {
 	anchor_drop(&crew.anchor);
 	uffd_close(&world.uffd);
+	reserve_stop();
 	sys_close(world.maps);
 	sys_close(world.smaps);
 	sys_close(world.pagemap.fd);
@@ -327,6 +330,7 @@ static int open_world(void)
 	if (err)
 		return err;
 	crew.opened = true;
+	reserve_start();
 	err = anchor_hold(&crew.anchor, world.uffd.fd);
 	if (!err)
 		err = open_files();

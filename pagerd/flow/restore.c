@@ -6,20 +6,22 @@
 #include "base/options.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "flow/reserve.h"
 #include "state/codec.h"
 #include "state/staging.h"
 #include "state/store.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 
-#define AROUND_FIRST  4u
-#define STREAM_START  16u /* a stream enters a unit within so many pages of its beginning */
-#define SENT_BACK_MAX 100000u
-#define NOMEM_TRIES   2000u
-#define NOMEM_WAIT    (5 * PC_MS)
+#define AROUND_FIRST	4u
+#define STREAM_START	16u /* a stream enters a unit within so many pages of its beginning */
+#define SENT_BACK_MAX	100000u
+#define NOMEM_TRIES	2000u
+#define NOMEM_WAIT	(5 * PC_MS)
 #define AROUND_PATIENCE 4u /* faults before the window doubles */
-#define RESIDENT_WORD page_make(PAGE_RESIDENT, 0)
-#define RETURN_WORD   page_make(PAGE_RETURNING, 0)
+#define RESIDENT_WORD	page_make(PAGE_RESIDENT, 0)
+#define RETURN_WORD	page_make(PAGE_RETURNING, 0)
 
 static const uint8_t zeros[PC_PAGE] __attribute__((aligned(4096)));
 
@@ -38,21 +40,44 @@ static void wait_for_memory(unsigned tries, pc_addr at)
 	sys_futex_wait(&never, 0, NOMEM_WAIT);
 }
 
-/* One copy into the program, repeated while memory is short. */
-static enum uffd_result copy_in(pc_addr to, const void *from, uint64_t len, uint64_t *done)
+/* One copy into the program. */
+static enum uffd_result copy_once(pc_addr to, const void *from, uint64_t len, uint64_t *done)
 {
-	enum uffd_result res;
 	int error = 0;
+	enum uffd_result res = uffd_copy(&world.uffd, to, from, len, true, done, &error);
 
-	for (unsigned tries = 0;; tries++) {
-		res = uffd_copy(&world.uffd, to, from, len, true, done, &error);
-		if (res != UFFD_NOMEM || *done)
-			break;
-		wait_for_memory(tries, to);
-	}
 	if (res == UFFD_INVALID || res == UFFD_FAILED || res == UFFD_BUSY)
 		pc_fatal("a page cannot be restored", to, (uint64_t)-error);
 	return res;
+}
+
+/* The same for what must come: while memory is short, one page from the reserve, or from later on.
+ */
+static enum uffd_result copy_in(struct restorer *r, pc_addr to, const void *from, uint64_t len,
+				uint64_t *done)
+{
+	enum uffd_result res;
+
+	for (unsigned tries = 0;; tries++) {
+		res = copy_once(to, from, len, done);
+		if (res != UFFD_NOMEM || *done)
+			return res;
+		res = reserve_restore(r->shard, to, from, done);
+		if (res != UFFD_NOMEM)
+			return res;
+		wait_for_memory(tries, to);
+	}
+}
+
+unsigned restore_ready(struct restorer *r, unsigned pages)
+{
+	const pc_addr at = (pc_addr)r->page + r->pages * PC_PAGE;
+
+	/* Before Linux 5.14 there is no such advice, and the memory comes when it is touched. */
+	if (pages > r->pages &&
+	    sys_madvise(at, (pages - r->pages) * PC_PAGE, MADV_POPULATE_WRITE) != -ENOMEM)
+		r->pages = pages;
+	return PC_MAX(PC_MIN(pages, r->pages), 1u);
 }
 
 /*
@@ -142,6 +167,7 @@ static void settle(struct restorer *r, struct unit *u, unsigned page, page_word 
 struct batch {
 	struct unit *unit;
 	unsigned first, end;
+	enum restore_need need;
 	page_word was[AROUND_MAX];
 };
 
@@ -177,7 +203,8 @@ static enum restore_result batch_copy(struct restorer *r, struct batch *b, unsig
 		pc_addr at = page_addr(b->unit, from);
 		const uint8_t *bytes = r->page + (size_t)(from - b->first) * PC_PAGE;
 		uint64_t done = 0, len = PC_MIN(to - from, most) * PC_PAGE;
-		enum uffd_result res = copy_in(at, bytes, len, &done);
+		enum uffd_result res = b->need == RESTORE_NEEDED ? copy_in(r, at, bytes, len, &done)
+								 : copy_once(at, bytes, len, &done);
 
 		for (; done; done -= PC_PAGE, from++)
 			settle(r, b->unit, from, b->was[from - b->first]);
@@ -194,7 +221,7 @@ static enum restore_result batch_copy(struct restorer *r, struct batch *b, unsig
 		} else {
 			/* An event is on the way that explains it. */
 			batch_undo(b, from);
-			return RESTORE_AGAIN;
+			return res == UFFD_NOMEM ? RESTORE_SHORT : RESTORE_AGAIN;
 		}
 	}
 	return RESTORE_DONE;
@@ -219,13 +246,14 @@ static enum restore_result batch_restore(struct restorer *r, struct batch *b, un
 	return batch_copy(r, b, from, b->end);
 }
 
-enum restore_result restore_pages(struct restorer *r, struct unit *u, unsigned first, unsigned end)
+enum restore_result restore_pages(struct restorer *r, struct unit *u, unsigned first, unsigned end,
+				  enum restore_need need)
 {
 	while (first < end) {
-		struct batch b = {.unit = u, .first = first, .end = first};
+		struct batch b = {.unit = u, .first = first, .end = first, .need = need};
 		enum restore_result res;
 
-		batch_grow(&b, PC_MIN(end, first + AROUND_MAX));
+		batch_grow(&b, first + restore_ready(r, PC_MIN(end - first, AROUND_MAX)));
 		res = batch_restore(r, &b, b.first);
 		if (res != RESTORE_DONE)
 			return res;
@@ -266,7 +294,8 @@ static void return_staged(struct restorer *r, struct unit *u, unsigned page, uin
 	page_store(unit_word(u, page), RESIDENT_WORD);
 }
 
-static enum uffd_result give_back(pc_addr to, pc_addr from, uint64_t len, uint64_t *done, int *error)
+static enum uffd_result give_back(pc_addr to, pc_addr from, uint64_t len, uint64_t *done,
+				  int *error)
 {
 	if (world.way == WAY_MOVE)
 		return uffd_move(&world.uffd, to, from, len, done, error);
@@ -299,7 +328,8 @@ static unsigned move_run(struct restorer *r, struct unit *u, unsigned first, uin
 static enum restore_result give_back_run(struct restorer *r, struct unit *u, unsigned first,
 					 uint32_t slot, unsigned n)
 {
-	/* A remap may have brought the page to where it agrees with its slot mod 2 MiB (hazard N4). */
+	/* A remap may have brought the page to where it agrees with its slot mod 2 MiB (hazard N4).
+	 */
 	bool agree = (page_addr(u, first) - staging_slot_addr(slot)) % PC_UNIT == 0;
 	enum uffd_result res = UFFD_INVALID;
 	unsigned came = agree ? 0 : move_run(r, u, first, slot, n, &res);
@@ -314,7 +344,7 @@ static enum restore_result give_back_run(struct restorer *r, struct unit *u, uns
 	 * Not writable or locked by now, or that: a move is refused, a copy is not. Two mappings by
 	 * now: page by page.
 	 */
-	return restore_pages(r, u, first + came, first + n);
+	return restore_pages(r, u, first + came, first + n, RESTORE_NEEDED);
 }
 
 enum restore_result restore_staged(struct restorer *r, struct unit *u)
@@ -385,14 +415,36 @@ static void note_density(struct restorer *r, struct unit *u, unsigned page, pc_n
 		r->rest = u->base;
 }
 
+/* Memory was too short for a batch. Who waits for the page looks again if it has come, or is
+ * coming. */
+static enum restore_result restore_alone(struct restorer *r, struct unit *u, unsigned page)
+{
+	struct batch b = {.unit = u, .first = page, .end = page, .need = RESTORE_NEEDED};
+
+	batch_grow(&b, page + 1);
+	if (b.end > page)
+		return batch_restore(r, &b, page);
+	COUNT(r->shard, restore_raced);
+	uffd_wake(&world.uffd, page_addr(u, page), page_addr(u, page + 1));
+	return RESTORE_DONE;
+}
+
 static enum restore_result restore_packed(struct restorer *r, struct unit *u, unsigned page,
 					  page_word w, pc_ns now)
 {
-	struct batch b = {.unit = u, .first = page, .end = page + 1, .was = {w}};
+	struct batch b = {
+	    .unit = u,
+	    .first = page,
+	    .end = page + 1,
+	    .need = RESTORE_FAVOUR,
+	    .was = {w},
+	};
 	enum restore_result res;
 
-	batch_around(&b, page, around(u));
+	batch_around(&b, page, restore_ready(r, around(u)));
 	res = batch_restore(r, &b, b.first);
+	if (res == RESTORE_SHORT)
+		return restore_alone(r, u, page);
 	if (res != RESTORE_DONE)
 		return res;
 	ADD(r->shard, restore_around, b.end - b.first - 1);
@@ -410,7 +462,7 @@ static enum restore_result restore_one_staged(struct restorer *r, struct unit *u
 	enum uffd_result copied;
 	uint64_t done;
 
-	copied = copy_in(page_addr(u, page), bytes, PC_PAGE, &done);
+	copied = copy_in(r, page_addr(u, page), bytes, PC_PAGE, &done);
 	if (copied == UFFD_AGAIN || copied == UFFD_GONE ||
 	    (copied == UFFD_EXISTS && !is_there(page_addr(u, page)))) {
 		batch_undo(&b, page);
@@ -439,8 +491,8 @@ static enum restore_result restore_hole(struct restorer *r, struct unit *u, unsi
 	pc_addr at = page_addr(u, page);
 	uint64_t done;
 	/* A write would fault again on the shared zero page, so it gets a page of its own. */
-	enum uffd_result res = write ? copy_in(at, zeros, PC_PAGE, &done)
-				     : uffd_zero(&world.uffd, at, PC_PAGE);
+	enum uffd_result res =
+	    write ? copy_in(r, at, zeros, PC_PAGE, &done) : uffd_zero(&world.uffd, at, PC_PAGE);
 
 	page_store(unit_word(u, page), res == UFFD_DONE ? RESIDENT_WORD : w);
 	if (res == UFFD_DONE) {
@@ -521,12 +573,13 @@ void restore_rest(struct restorer *r, pc_addr base, unsigned first)
 	away = u ? load_relaxed(&u->away) : 0;
 	/* A favour: what cannot come now comes with its own fault. */
 	if (away)
-		restore_pages(r, u, first, first + REST_BATCH);
+		restore_pages(r, u, first, first + REST_BATCH, RESTORE_FAVOUR);
 	gate_leave(&world.gate, r->slot);
 	if (!away)
 		return;
 	ADD(r->shard, restore_around, REST_BATCH);
-	stats_observe_n(r->shard, PC_H_restore_page, (clock_now() - start) / REST_BATCH, REST_BATCH);
+	stats_observe_n(r->shard, PC_H_restore_page, (clock_now() - start) / REST_BATCH,
+			REST_BATCH);
 }
 
 /* ---- a whole range, for drains ------------------------------------------------------------- */
@@ -546,7 +599,7 @@ static enum restore_result restore_unit(struct restorer *r, pc_addr start, pc_ad
 	if (u && load_relaxed(&u->staged) && !first && last == PC_UNIT_PAGES)
 		res = restore_staged(r, u);
 	if (u && res == RESTORE_DONE && load_relaxed(&u->away))
-		res = restore_pages(r, u, first, last);
+		res = restore_pages(r, u, first, last, RESTORE_NEEDED);
 	gate_leave(&world.gate, r->slot);
 	return res;
 }

@@ -13,7 +13,11 @@
  *         On a fault in staged memory one page is copied back; a burst of them brings the unit back
  *         whole by UFFDIO_MOVE, for that is the probe's way of learning that it is in use.
  *
+ *         Where the kernel has no memory the page that somebody waits for comes from the reserve
+ *         (flow/reserve.h); its neighbours stay where they are.
+ *
  * RETURNS RESTORE_AGAIN: a layout event is pending; leave the gate, have the events read, ask again.
+ *         RESTORE_SHORT: there is no memory for what was only a favour.
  * THREADS one restorer a thread; the caller is inside the gate where it says so.
  */
 #ifndef PC_FLOW_RESTORE_H
@@ -22,16 +26,23 @@
 #include "flow/world.h"
 #include "state/range.h"
 
-enum restore_result { RESTORE_DONE, RESTORE_AGAIN, RESTORE_UNKNOWN };
+enum restore_result { RESTORE_DONE, RESTORE_AGAIN, RESTORE_UNKNOWN, RESTORE_SHORT };
 
 struct restorer {
 	unsigned slot;  /* in the layout gate */
 	unsigned shard; /* of the counters */
 	uint8_t *page;  /* AROUND_MAX pages */
+	unsigned pages; /* of those, the first that are known to have memory; see restore_ready() */
 	pc_addr sent_from; /* the last page where a waiting thread was told to look again */
 	unsigned sent_back; /* how often in a row */
 	pc_addr rest;   /* unit of the last fault if it should come back whole, else 0 */
 };
+
+/*
+ * Has memory for restoring `pages` at once: how many there is memory for, at least 1. A pager that
+ * faults on its own scratch at the limit of a memory cgroup could be kept there for ever.
+ */
+unsigned restore_ready(struct restorer *r, unsigned pages);
 
 /* Serves a fault, by absence or by protection. UNKNOWN: not in the table; adopt it and ask again. */
 enum restore_result restore_fault(struct restorer *r, const struct uffd_event *fault);
@@ -40,8 +51,13 @@ enum restore_result restore_fault(struct restorer *r, const struct uffd_event *f
 #define REST_BATCH 16u
 void restore_rest(struct restorer *r, pc_addr base, unsigned first);
 
-/* Inside the gate. Restores every page of [first, end) of the unit that is away. */
-enum restore_result restore_pages(struct restorer *r, struct unit *u, unsigned first, unsigned end);
+/*
+ * Inside the gate. Restores every page of [first, end) of the unit that is away. What is NEEDED comes
+ * though memory is short, if need be from the reserve or once there is some.
+ */
+enum restore_need { RESTORE_NEEDED, RESTORE_FAVOUR };
+enum restore_result restore_pages(struct restorer *r, struct unit *u, unsigned first, unsigned end,
+				  enum restore_need need);
 
 /* Inside the gate. Everything of the unit that is in staging goes back by UFFDIO_MOVE. */
 enum restore_result restore_staged(struct restorer *r, struct unit *u);

@@ -214,7 +214,8 @@ void work_gauges(struct work *w)
 	SET(store_bytes_peak, w->store_peak);
 	SET(store_logical_bytes, stats_get(PC_V_pages_stored) * PC_PAGE);
 	SET(metadata_bytes, range_resident_bytes() +
-				    store_table_bytes(t.mapped / STORE_SLAB * STORE_SLAB + STORE_SLAB));
+				    store_table_bytes(t.mapped / STORE_SLAB * STORE_SLAB + STORE_SLAB) +
+				    stats_get(PC_V_pages_reserve) * PC_PAGE);
 	SET(cold_age_now, world.cold_age);
 	SET(work_cpu, sys_thread_cpu());
 }

@@ -15,7 +15,7 @@ static struct {
 
 size_t staging_space_bytes(uint32_t chunks)
 {
-	return (size_t)chunks * PC_UNIT + PC_UNIT + PC_PAGE;
+	return (size_t)chunks * PC_UNIT + STAGING_RESERVE * PC_PAGE + PC_UNIT + PC_PAGE;
 }
 
 size_t staging_table_bytes(uint32_t chunks)
@@ -89,6 +89,16 @@ uint32_t staging_slot(const struct chunk *c, unsigned page)
 pc_addr staging_slot_addr(uint32_t slot)
 {
 	return staging.space + (pc_addr)slot * PC_PAGE;
+}
+
+pc_addr staging_reserve_addr(unsigned slot)
+{
+	return staging.space + (pc_addr)staging.chunks * PC_UNIT + slot * PC_PAGE;
+}
+
+bool staging_contains(pc_addr at)
+{
+	return at >= staging.space && at < staging_reserve_addr(0);
 }
 
 struct chunk *staging_chunk_of(uint32_t slot)

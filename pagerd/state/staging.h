@@ -13,6 +13,8 @@
  *
  *           FREE -> OPEN (pages moving in) -> WAITING (quarantine) -> PACKING -> FREE
  *
+ *         Behind the chunks lie STAGING_RESERVE slots that belong to no unit: flow/reserve.h.
+ *
  *         owner[] follows its page when the program remaps it. `live` counts slots whose page word
  *         says STAGED(slot): a chunk is only emptied at live == 0.
  * THREADS chunk states: the work thread. owner[] and live: whoever swings the page word, inside the
@@ -22,6 +24,8 @@
 #define PC_STATE_STAGING_H
 
 #include "base/types.h"
+
+#define STAGING_RESERVE 256u
 
 enum chunk_state { CHUNK_FREE, CHUNK_OPEN, CHUNK_WAITING, CHUNK_PACKING };
 
@@ -49,6 +53,8 @@ pc_addr staging_chunk_addr(const struct chunk *c);
 uint32_t staging_slot(const struct chunk *c, unsigned page); /* slot number, over all chunks */
 pc_addr staging_slot_addr(uint32_t slot);
 struct chunk *staging_chunk_of(uint32_t slot);
+pc_addr staging_reserve_addr(unsigned slot);
+bool staging_contains(pc_addr at); /* a chunk's memory; not the reserve */
 pc_addr staging_owner(uint32_t slot); /* address of the page in it, 0 if none */
 
 /* A page word came to say STAGED(slot), or no longer does. */

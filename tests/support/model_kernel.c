@@ -62,6 +62,9 @@ static struct {
 	bool lingers[ACTORS_MAX];
 	pc_addr staging, staging_end;
 	bool slot_present[SLOTS_MAX], slot_registered[SLOTS_MAX];
+	bool slot_laid_by[SLOTS_MAX];
+	unsigned laid_by, famine; /* pages laid by; that must still come in */
+	bool starving;
 	unsigned staging_registered; /* of those slots */
 	const struct model_watch *watch;
 	struct model_odds odds;
@@ -590,6 +593,21 @@ static bool one_mapping(unsigned first, unsigned end)
 	return model.page[first].registered && mapping_end(first) >= end;
 }
 
+/* Memory that cannot be moved to is let off: there is no other way to it. */
+static bool starving(unsigned page)
+{
+	/* One more, for the one that may agree with its target mod 2 MiB. */
+	model.starving |= model.famine && model.laid_by > model.famine;
+	return model.starving && model.page[page].prot == MODEL_RW;
+}
+
+static void came_in_laid_by(void)
+{
+	model.laid_by--;
+	if (model.starving && --model.famine == 0)
+		model.starving = false;
+}
+
 /* Copies page by page as long as it can; the kernel's way of saying how far it came. */
 static long fill_pages(unsigned first, unsigned end, const uint8_t *from)
 {
@@ -600,7 +618,7 @@ static long fill_pages(unsigned first, unsigned end, const uint8_t *from)
 		return -EAGAIN;
 	if (!one_mapping(first, end))
 		return -ENOENT;
-	if (actors_chance(model.odds.nomem))
+	if (actors_chance(model.odds.nomem) || (from && starving(first)))
 		return -ENOMEM;
 	model.running++;
 	for (; i < end && !err; i++) {
@@ -675,7 +693,38 @@ static long move_in_page(unsigned page, pc_addr slot)
 	fill(page, (const void *)slot);
 	memset((void *)slot, ABSENT_BYTE, PC_PAGE);
 	model.slot_present[slot_of(slot)] = false;
+	if (model.slot_laid_by[slot_of(slot)])
+		came_in_laid_by();
+	model.slot_laid_by[slot_of(slot)] = false;
 	return 0;
+}
+
+static long lay_by_page(unsigned from, unsigned to)
+{
+	if (!model.slot_registered[to])
+		return -EINVAL;
+	if (!model.slot_present[from])
+		return -ENOENT;
+	if (model.slot_present[to])
+		return -EEXIST;
+	memcpy((void *)(model.staging + to * PC_PAGE), (void *)(model.staging + from * PC_PAGE),
+	       PC_PAGE);
+	memset((void *)(model.staging + from * PC_PAGE), ABSENT_BYTE, PC_PAGE);
+	model.slot_present[from] = false;
+	model.slot_present[to] = model.slot_laid_by[to] = true;
+	model.laid_by++;
+	return 0;
+}
+
+/* From staging to staging. */
+static long lay_by(const struct uffdio_move *m)
+{
+	unsigned from = slot_of(m->src), to = slot_of(m->dst), n = 0;
+	long err = refused() ? -EAGAIN : 0;
+
+	for (; n < m->len / PC_PAGE && !err; n += !err)
+		err = lay_by_page(from + n, to + n);
+	return n ? (long)(n * PC_PAGE) : err;
 }
 
 /* Both sides lie in one mapping each, alike, writable; the destination is registered. */
@@ -723,7 +772,13 @@ static long do_move(struct uffdio_move *m)
 {
 	const bool out = in_staging(m->dst, m->dst + m->len);
 	const unsigned first = page_of(out ? m->src : m->dst);
-	long err = may_move(m, out);
+	long err;
+
+	if (out && in_staging(m->src, m->src + m->len)) {
+		m->move = lay_by(m);
+		return finish(m->move, m->len, 0, false);
+	}
+	err = may_move(m, out);
 
 	m->move = err ? err : move_each(m, out);
 	actor_trace("moves [%u, %u) %s: %ld", first, first + (unsigned)(m->len / PC_PAGE),
@@ -876,7 +931,8 @@ static long empty_staging(unsigned first, unsigned end)
 			actor_fail("staging is emptied while it is registered: a deadlock");
 		if (model.slot_present[i])
 			memset((void *)(model.staging + i * PC_PAGE), ABSENT_BYTE, PC_PAGE);
-		model.slot_present[i] = false;
+		model.laid_by -= model.slot_laid_by[i];
+		model.slot_present[i] = model.slot_laid_by[i] = false;
 	}
 	return 0;
 }
@@ -908,6 +964,9 @@ static long do_madvise(pc_addr start, size_t len, int advice)
 		return empty_staging(slot_of(start), slot_of(end));
 	if (advice == MADV_POPULATE_WRITE && in_space(start, end))
 		return populate(page_of(start), page_of(end));
+	/* The pager's own memory, and what children get of it. */
+	if (advice == MADV_POPULATE_WRITE || (advice == MADV_WIPEONFORK && in_staging(start, end)))
+		return 0;
 	if ((advice != MADV_DONTFORK && advice != MADV_DOFORK) || !in_space(start, end))
 		actor_fail("madvise %d of %#lx", advice, (long)start);
 	hold_layout();
@@ -1123,6 +1182,10 @@ void model_begin(void *staging, size_t staging_bytes, const struct model_watch *
 	memset(model.nudge, 0, sizeof(model.nudge));
 	memset(model.slot_present, 0, sizeof(model.slot_present));
 	memset(model.slot_registered, 0, sizeof(model.slot_registered));
+	memset(model.slot_laid_by, 0, sizeof(model.slot_laid_by));
+	model.laid_by = 0;
+	model.famine = odds->famine;
+	model.starving = false;
 	model.queued = 0;
 	model.order = 0;
 	model.staging_registered = 0;

@@ -18,6 +18,9 @@
  *
  *       From the start of a change until its caller has run on after the read, `changing` makes
  *       COPY, ZEROPAGE and MOVE fail with EAGAIN. A change waits for ioctls that are under way.
+ *
+ *       A famine begins once as many pages as it will take have been laid by, moved from staging to
+ *       staging. From then on COPY has no memory, where a move would do, until they have come in.
  * FROM  fs/userfaultfd.c, mm/userfaultfd.c, mm/mremap.c, mm/madvise.c of Linux 6.12 to 6.18.
  */
 #ifndef PC_TEST_MODEL_KERNEL_H
@@ -50,6 +53,7 @@ enum model_law {
 struct model_odds { /* one in so many; 0 never */
 	unsigned nomem, partial, busy, interrupt;
 	unsigned linger; /* a pager that has read a fault loses its CPU before it looks further */
+	unsigned famine; /* pages that must come in without memory before there is any again */
 	unsigned gap; /* switches between the report of a discard and the discard, at most */
 };
 

@@ -32,6 +32,7 @@
 #include "flow/fault.h"
 #include "flow/forget.h"
 #include "flow/forkless.h"
+#include "flow/reserve.h"
 #include "flow/sample.h"
 #include "flow/work.h"
 #include "kernel/task.h"
@@ -46,6 +47,8 @@
 #define SPOILT_SHARE   100u /* one seed in so many may meet it: see model_spoilt() */
 #define CROSSED_SHARE  50u
 #define CROWD_SHARE    3u
+#define FAMINE_SHARE   4u
+#define FAMINE	       8u /* pages at most; the reserve has twice as many */
 #define CROWD_PAGES    17u /* fewer are not worth a look at their flags: flow/discover.c */
 #define PROGRAMS_MAX   3u
 #define PAGERS	       2u
@@ -683,6 +686,7 @@ static void deactivate(void)
 	actor_wait(pagers_ended, NULL, 0);
 	check_books();
 	model_close();
+	reserve_stop();
 	sim.closed = true;
 }
 
@@ -698,6 +702,7 @@ static void work_main(void *arg)
 	unsigned rounds = (unsigned)actors_roll(40);
 
 	(void)arg;
+	reserve_start();
 	while (!programs_ended(NULL) && (!sim.closes_early || rounds--)) {
 		serve_request();
 		some_work();
@@ -921,6 +926,8 @@ static const char *run_seed(uint64_t seed, enum model_law broken, bool trace)
 	begin_options();
 	if (actors_chance(CROWD_SHARE))
 		begin_crowd(&odds);
+	if (actors_chance(FAMINE_SHARE))
+		odds.famine = 1 + (unsigned)actors_roll(FAMINE);
 	begin_tables();
 	begin_world();
 	begin_crew();
@@ -983,6 +990,7 @@ static const enum pc_value_id met[] = {
     PC_V_restore_around,
     PC_V_restore_raced,
     PC_V_restore_again,
+    PC_V_restore_reserve,
     PC_V_zero_fills,
     PC_V_refaults,
     PC_V_events_unmap,
