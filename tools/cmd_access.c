@@ -3,11 +3,10 @@
 #include <string.h>
 
 #include "attach.h"
-#include "image.h"
 #include "kernel_view.h"
+#include "layout.h"
 #include "perf_faults.h"
 #include "pattern.h"
-#include "regions.h"
 #include "watch.h"
 
 static const char details[] =
@@ -42,9 +41,7 @@ struct study {
 	struct watch watch;
 	struct kernel_view *kernel; /* or, where that is not to be had, */
 	struct perf_faults *perf;
-	struct regions regions;
-	struct image image;
-	bool stale; /* a fault was outside all regions that are known */
+	struct layout layout;
 	struct target target;
 	bool managed; /* target is attached, or was to the end */
 	unsigned looks;
@@ -99,20 +96,6 @@ static struct area *area_of(struct study *s, const struct region *region)
 	return new_area(s, region);
 }
 
-static const struct region *region_of(struct study *s, pc_addr addr)
-{
-	const struct region *r = regions_at(&s->regions, addr);
-
-	if (r || s->stale)
-		return r;
-	/* Once a look: a burst of faults in memory that has gone again must not read maps each
-	 * time. */
-	s->stale = true;
-	if (regions_read(&s->regions, s->watch.pid) != 0)
-		return NULL;
-	return regions_at(&s->regions, addr);
-}
-
 /* Mapped and unmapped between two looks. */
 static const struct region gone = {
     .class = REGION_UNKNOWN,
@@ -120,27 +103,12 @@ static const struct region gone = {
     .end = PC_ADDR_MAX,
 };
 
-static void take_fault(void *arg, const struct kernel_fault *fault)
-{
-	struct study *s = arg;
-	const struct region *region;
-	struct area *area;
-
-	if (fault->tgid != (uint32_t)s->watch.pid)
-		return;
-	region = region_of(s, fault->address);
-	area = area_of(s, region ? region : &gone);
-	if (area)
-		pattern_fault(&area->pattern, fault->tid, fault->address >> PC_PAGE_SHIFT,
-			      fault->major);
-	else
-		s->lost++;
-}
-
 static bool is_mapped(const struct study *s, const struct region *region)
 {
-	for (size_t i = 0; i < s->regions.count; i++)
-		if (is_same_area(&s->regions.at[i], region))
+	const struct regions *r = &s->layout.regions;
+
+	for (size_t i = 0; i < r->count; i++)
+		if (is_same_area(&r->at[i], region))
 			return true;
 	return false;
 }
@@ -150,8 +118,6 @@ static void drop_old_image(struct study *s)
 {
 	size_t kept = 0;
 
-	if (regions_read(&s->regions, s->watch.pid) != 0 || !s->regions.count)
-		return;
 	for (size_t i = 0; i < s->count; i++) {
 		if (is_mapped(s, &s->area[i].region))
 			s->area[kept++] = s->area[i];
@@ -159,6 +125,30 @@ static void drop_old_image(struct study *s)
 			pattern_end(&s->area[i].pattern);
 	}
 	s->count = kept;
+}
+
+static void go_on_to(struct study *s, pc_ns time)
+{
+	while (layout_advance(&s->layout, time))
+		drop_old_image(s);
+}
+
+static void take_fault(void *arg, const struct kernel_fault *fault)
+{
+	struct study *s = arg;
+	const struct region *region;
+	struct area *area;
+
+	if (fault->tgid != (uint32_t)s->watch.pid)
+		return;
+	go_on_to(s, fault->time);
+	region = layout_at(&s->layout, fault->address);
+	area = area_of(s, region ? region : &gone);
+	if (area)
+		pattern_fault(&area->pattern, fault->tid, fault->address >> PC_PAGE_SHIFT,
+			      fault->major);
+	else
+		s->lost++;
 }
 
 /* --- the library ---------------------------------------------------------------------------- */
@@ -199,7 +189,7 @@ static void read_refaults(struct study *s)
 	find_library(s);
 	if (!s->managed || attach_reread(&s->target, &why) != STATUS_OK)
 		return;
-	s->regions.owns = report_own(r, s->regions.own);
+	s->layout.regions.owns = report_own(r, s->layout.regions.own);
 	for (size_t i = 0; i < s->count; i++)
 		s->area[i].refaults = 0;
 	for (uint32_t i = 1; i < r->unit_count; i++) {
@@ -213,15 +203,12 @@ static void read_refaults(struct study *s)
 
 static void look(struct study *s)
 {
-	bool exec = image_changed(&s->image, s->watch.pid);
-
-	s->stale = false;
+	layout_look(&s->layout);
 	if (s->kernel)
 		kernel_view_faults(s->kernel, take_fault, s);
 	else
 		perf_faults_read(s->perf, take_fault, s);
-	if (exec)
-		drop_old_image(s);
+	go_on_to(s, now_monotonic());
 	read_refaults(s);
 }
 
@@ -411,11 +398,13 @@ static int study(struct study *s)
 
 	if (err != STATUS_OK)
 		return err;
+	layout_begin(&s->layout, s->watch.pid);
 	err = watch_release(&s->watch);
 	if (err == STATUS_OK) {
 		look_until_the_end(s);
 		say(s);
 	}
+	layout_end(&s->layout);
 	close_faults(s);
 	return err;
 }
@@ -427,7 +416,6 @@ static void forget(struct study *s)
 	free(s->area);
 	if (s->managed)
 		detach(&s->target);
-	regions_free(&s->regions);
 }
 
 static const struct watch_verb verb = {.name = "access", .details = details};

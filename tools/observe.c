@@ -1,13 +1,12 @@
 #include "observe.h"
 
-#include "image.h"
 #include "kernel_view.h"
+#include "layout.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SEARCH_EVERY  (500 * PC_MS) /* for a segment that is not there yet */
-#define REGIONS_EVERY PC_SEC
+#define SEARCH_EVERY (500 * PC_MS) /* for a segment that is not there yet */
 
 /* One row of the segment's unit table as it was at the last look. */
 struct unit_seen {
@@ -18,9 +17,9 @@ struct unit_seen {
 
 struct observer {
 	pid_t pid;
-	pc_ns began, next_search, next_regions;
+	pc_ns began, next_search;
 	struct matrix matrix;
-	struct regions regions;
+	struct layout layout;
 	struct target target;
 	struct kernel_view *kernel; /* NULL where it is not to be had */
 	bool attached;
@@ -29,7 +28,6 @@ struct observer {
 	size_t seen_room;
 	uint32_t unlisted; /* pages packed or restored in units without a row */
 	struct observe_source source[2];
-	struct image image;
 	uint64_t dropped[LAYERS]; /* of images before this one */
 };
 
@@ -41,48 +39,38 @@ static void label_row(struct matrix_row *row, const struct region *r)
 	memcpy(row->label, r->label, sizeof(row->label));
 }
 
+static bool is_empty(const struct matrix_row *row)
+{
+	for (unsigned layer = 0; layer < LAYERS; layer++)
+		if (row->total[layer])
+			return false;
+	return true;
+}
+
+static const struct region *region_of(const struct observer *o, const struct matrix_row *row)
+{
+	return regions_main(&o->layout.regions, row->start, row->start + PC_UNIT);
+}
+
 /*
  * Rows get the name of what lies there mostly, as soon as something does. A row keeps its name:
- * what was counted was counted in that.
+ * what was counted was counted in that. False when some have none yet.
  */
-static void label_rows(struct observer *o)
+static bool label_rows(struct observer *o)
 {
+	bool all = true;
+
 	for (size_t i = 0; i < o->matrix.row_count; i++) {
 		struct matrix_row *row = &o->matrix.row[i];
-		const struct region *r;
+		const struct region *r = NULL;
 
-		if (row->class != REGION_UNKNOWN)
-			continue;
-		r = regions_main(&o->regions, row->start, row->start + PC_UNIT);
+		if (row->class == REGION_UNKNOWN)
+			r = region_of(o, row);
 		if (r)
 			label_row(row, r);
+		all &= row->class != REGION_UNKNOWN || is_empty(row);
 	}
-}
-
-static void read_regions(struct observer *o, pc_ns now)
-{
-	if (now < o->next_regions)
-		return;
-	o->next_regions = now + REGIONS_EVERY;
-	if (regions_read(&o->regions, o->pid) == 0)
-		label_rows(o);
-}
-
-/* A new row is labelled at once: what lies there may be gone by the next reading. */
-static struct matrix_row *row_of(struct observer *o, pc_addr addr)
-{
-	size_t before = o->matrix.row_count;
-	struct matrix_row *row = matrix_row(&o->matrix, addr);
-	const struct region *r;
-
-	if (!row || o->matrix.row_count == before)
-		return row;
-	r = regions_main(&o->regions, row->start, row->start + PC_UNIT);
-	if (r)
-		label_row(row, r);
-	else
-		o->next_regions = 0;
-	return row;
+	return all;
 }
 
 /* --- the image ------------------------------------------------------------------------------ */
@@ -91,16 +79,22 @@ static bool is_not_mapped(void *arg, const struct matrix_row *row)
 {
 	const struct observer *o = arg;
 
-	return !regions_main(&o->regions, row->start, row->start + PC_UNIT);
+	return !region_of(o, row);
 }
 
 /* An address means nothing across an exec: what is not part of the new image goes. */
-static void drop_old_images(struct observer *o)
+static void go_on_to(struct observer *o, pc_ns now)
 {
-	if (regions_read(&o->regions, o->pid) != 0 || !o->regions.count)
-		return;
-	matrix_drop(&o->matrix, is_not_mapped, o, o->dropped);
-	label_rows(o);
+	bool exec = false;
+
+	while (layout_advance(&o->layout, now))
+		exec = true;
+	if (exec) {
+		matrix_drop(&o->matrix, is_not_mapped, o, o->dropped);
+		o->next_search = 0;
+	}
+	if (!label_rows(o) && layout_refresh(&o->layout) == 0)
+		label_rows(o);
 }
 
 /* --- the segment ---------------------------------------------------------------------------- */
@@ -180,7 +174,7 @@ static void take_unit_row(struct observer *o, const struct report_unit *u, struc
 		seen->packed = u->value[REPORT_UNIT_packed];
 		seen->restored = u->value[REPORT_UNIT_restored];
 	}
-	row = u->base ? row_of(o, u->base) : NULL;
+	row = u->base ? matrix_row(&o->matrix, u->base) : NULL;
 	if (!row)
 		return;
 	matrix_add(&o->matrix, row, LAYER_evictions, u->value[REPORT_UNIT_packed] - seen->packed);
@@ -197,8 +191,7 @@ static void name_own_rows(struct observer *o)
 {
 	for (size_t i = 0; i < o->matrix.row_count; i++) {
 		struct matrix_row *row = &o->matrix.row[i];
-		const struct region *r =
-		    regions_main(&o->regions, row->start, row->start + PC_UNIT);
+		const struct region *r = region_of(o, row);
 
 		if (row->class == REGION_ANON && r && r->class == REGION_SHIM)
 			label_row(row, r);
@@ -207,14 +200,15 @@ static void name_own_rows(struct observer *o)
 
 static void take_own(struct observer *o)
 {
+	struct regions *known = &o->layout.regions;
 	struct pc_span own[PC_OWN_MAX] = {{0, 0}};
 	uint32_t n = report_own(&o->target.report, own);
 
-	if (n == o->regions.owns && memcmp(own, o->regions.own, n * sizeof(*own)) == 0)
+	if (n == known->owns && memcmp(own, known->own, n * sizeof(*own)) == 0)
 		return;
-	memcpy(o->regions.own, own, sizeof(own));
-	o->regions.owns = n;
-	if (regions_read(&o->regions, o->pid) == 0)
+	memcpy(known->own, own, sizeof(own));
+	known->owns = n;
+	if (layout_refresh(&o->layout) == 0)
 		name_own_rows(o);
 }
 
@@ -261,7 +255,7 @@ static void add_since(struct observer *o, struct matrix_row *row, enum layer lay
 static void take_kernel_unit(void *arg, uint32_t tgid, pc_addr base, uint64_t minor, uint64_t major)
 {
 	struct observer *o = arg;
-	struct matrix_row *row = tgid == (uint32_t)o->pid ? row_of(o, base) : NULL;
+	struct matrix_row *row = tgid == (uint32_t)o->pid ? matrix_row(&o->matrix, base) : NULL;
 
 	if (!row)
 		return;
@@ -292,23 +286,21 @@ struct observer *observe_begin(pid_t pid, int process, pc_ns interval)
 	o->began = now_monotonic();
 	matrix_begin(&o->matrix, interval);
 	open_kernel(o, process);
+	layout_begin(&o->layout, pid);
 	return o;
 }
 
 void observe_look(struct observer *o)
 {
-	pc_ns now = now_monotonic();
-	bool exec = image_changed(&o->image, o->pid);
+	const pc_ns now = now_monotonic();
 
-	if (exec)
-		o->next_search = 0;
+	layout_look(&o->layout);
 	matrix_at(&o->matrix, now - o->began);
-	read_regions(o, now);
 	look_at_segment(o, now);
 	if (o->kernel)
 		kernel_view_units(o->kernel, take_kernel_unit, o);
-	if (exec)
-		drop_old_images(o);
+	/* After it: what these counts are of was mapped before. */
+	go_on_to(o, now_monotonic());
 }
 
 static void tell_dropped(struct observer *o)
@@ -348,7 +340,7 @@ struct matrix observe_end(struct observer *o, struct observe_source source[2])
 		kernel_view_close(o->kernel);
 	matrix_finish(&o->matrix);
 	m = o->matrix;
-	regions_free(&o->regions);
+	layout_end(&o->layout);
 	free(o->seen);
 	free(o);
 	return m;

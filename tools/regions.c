@@ -58,7 +58,7 @@ static void set_file(struct region *r, const char *path)
 	set_label(r, name, strlen(name));
 }
 
-static void classify(struct region *r, const char *name)
+void region_name(struct region *r, const char *name)
 {
 	if (*name == '\0')
 		set_class(r, REGION_ANON, "anonymous");
@@ -84,7 +84,7 @@ bool region_parse(const char *line, struct region *out)
 		return false;
 	line += name;
 	*out = (struct region){.start = start, .end = end};
-	classify(out, line + strspn(line, " \t"));
+	region_name(out, line + strspn(line, " \t"));
 	return true;
 }
 
@@ -97,73 +97,6 @@ static bool is_own(const struct regions *r, const struct region *one)
 		if (r->own[i].start <= middle && middle < r->own[i].end)
 			return true;
 	return false;
-}
-
-static struct region *append(struct regions *r)
-{
-	if (r->count == r->room) {
-		size_t room = r->room ? 2 * r->room : 256;
-		struct region *at = realloc(r->at, room * sizeof(*at));
-
-		if (!at)
-			return NULL;
-		r->at = at;
-		r->room = room;
-	}
-	return &r->at[r->count++];
-}
-
-/* The pager registers slices of a mapping, which the kernel then shows apart: they are one. */
-static bool joins(const struct region *a, const struct region *b)
-{
-	return a->end == b->start && a->class == b->class && strcmp(a->label, b->label) == 0;
-}
-
-static int add(struct regions *r, const struct region *one)
-{
-	struct region *last = r->count ? &r->at[r->count - 1] : NULL;
-
-	if (last && joins(last, one)) {
-		last->end = one->end;
-		return 0;
-	}
-	last = append(r);
-	if (!last)
-		return -ENOMEM;
-	*last = *one;
-	return 0;
-}
-
-int regions_read(struct regions *r, pid_t pid)
-{
-	char path[64], line[LINE_BYTES];
-	struct region one;
-	FILE *maps;
-	int err = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	maps = fopen(path, "re");
-	if (!maps)
-		return -errno;
-	r->count = 0;
-	while (!err && fgets(line, sizeof(line), maps)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (!region_parse(line, &one))
-			continue;
-		if (one.class == REGION_ANON && is_own(r, &one))
-			set_class(&one, REGION_SHIM, PC_SEGMENT_NAME);
-		err = add(r, &one);
-	}
-	if (!err && ferror(maps))
-		err = -EIO;
-	fclose(maps);
-	return err;
-}
-
-void regions_free(struct regions *r)
-{
-	free(r->at);
-	*r = (struct regions){0};
 }
 
 /* The first region that ends after `addr`. */
@@ -180,6 +113,126 @@ static size_t first_after(const struct regions *r, pc_addr addr)
 			high = mid;
 	}
 	return low;
+}
+
+/* The pager registers slices of a mapping, which the kernel then shows apart: they are one. */
+static bool is_alike(const struct region *a, const struct region *b)
+{
+	return a->class == b->class && strcmp(a->label, b->label) == 0;
+}
+
+static bool room_for(struct regions *r, size_t count)
+{
+	const size_t room = PC_MAX(2 * r->room, 256ul);
+	struct region *at;
+
+	if (count <= r->room)
+		return true;
+	at = realloc(r->at, room * sizeof(*at));
+	if (!at)
+		return false;
+	r->at = at;
+	r->room = room;
+	return true;
+}
+
+/* Puts `n` regions in the place of those in [from, to). There must be room. */
+static void replace(struct regions *r, size_t from, size_t to, const struct region *with, size_t n)
+{
+	memmove(r->at + from + n, r->at + to, (r->count - to) * sizeof(*r->at));
+	memcpy(r->at + from, with, n * sizeof(*with));
+	r->count += n - (to - from);
+}
+
+/* What the two at the edges of [from, to) keep of themselves, with `one` between. */
+static size_t cut(const struct regions *r, size_t from, size_t to, const struct region *one,
+		  struct region piece[3])
+{
+	size_t n = 0;
+
+	if (from < to && r->at[from].start < one->start) {
+		piece[n] = r->at[from];
+		piece[n++].end = one->start;
+	}
+	piece[n++] = *one;
+	if (from < to && r->at[to - 1].end > one->end) {
+		piece[n] = r->at[to - 1];
+		piece[n++].start = one->end;
+	}
+	return n;
+}
+
+int regions_put(struct regions *r, const struct region *region)
+{
+	struct region one = *region, piece[3];
+	size_t from = first_after(r, one.start), to;
+
+	if (one.class == REGION_ANON && is_own(r, &one))
+		set_class(&one, REGION_SHIM, PC_SEGMENT_NAME);
+	if (from < r->count && is_alike(&r->at[from], &one) && r->at[from].start <= one.start &&
+	    r->at[from].end >= one.end)
+		return 0;
+	if (!room_for(r, r->count + 2))
+		return -ENOMEM;
+	if (from > 0 && r->at[from - 1].end == one.start && is_alike(&r->at[from - 1], &one))
+		from--;
+	for (to = from; to < r->count && r->at[to].start <= one.end; to++) {
+		/* Those that are alike become one with it, also where they only touch it. */
+		if (is_alike(&r->at[to], &one)) {
+			one.start = PC_MIN(one.start, r->at[to].start);
+			one.end = PC_MAX(one.end, r->at[to].end);
+		} else if (r->at[to].start >= one.end) {
+			break;
+		}
+	}
+	replace(r, from, to, piece, cut(r, from, to, &one, piece));
+	return 0;
+}
+
+int regions_update(struct regions *r, pid_t pid)
+{
+	char path[64], line[LINE_BYTES];
+	struct region one;
+	FILE *maps;
+	int err = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	maps = fopen(path, "re");
+	if (!maps)
+		return -errno;
+	while (!err && fgets(line, sizeof(line), maps)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (region_parse(line, &one))
+			err = regions_put(r, &one);
+	}
+	if (!err && ferror(maps))
+		err = -EIO;
+	fclose(maps);
+	return err;
+}
+
+int regions_read(struct regions *r, pid_t pid)
+{
+	struct regions now = {.owns = r->owns};
+	int err;
+
+	memcpy(now.own, r->own, sizeof(now.own));
+	err = regions_update(&now, pid);
+	if (!err && !now.count)
+		err = -ESRCH; /* it has ended, and its parent has not asked for its status yet */
+	if (err) {
+		regions_free(&now);
+		return err;
+	}
+	free(r->at);
+	*r = now;
+	return 0;
+}
+
+void regions_free(struct regions *r)
+{
+	free(r->at);
+	*r = (struct regions){0};
 }
 
 const struct region *regions_main(const struct regions *r, pc_addr start, pc_addr end)

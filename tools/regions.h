@@ -1,5 +1,6 @@
 /*
- * regions.h - what the mappings of a process are, as /proc/PID/maps says.
+ * regions.h - what the mappings of a process are: stretches of its address space with a class and a
+ * name, by address, never overlapping, alike neighbours joined.
  */
 #ifndef PC_TOOLS_REGIONS_H
 #define PC_TOOLS_REGIONS_H
@@ -40,12 +41,23 @@ struct regions {
 	uint32_t owns;
 };
 
-/* The mappings as they are now, in place of those read before. 0 or -errno. */
+/* The mappings as /proc/PID/maps has them now, in place of all that was known. 0 or
+ * -errno, and all stays: -ESRCH too for a process that has ended. */
 int regions_read(struct regions *r, pid_t pid);
+
+/* The same, but what was known of addresses where nothing is mapped now stays. */
+int regions_update(struct regions *r, pid_t pid);
+
+/* `region` lies there now, in the place of whatever did; a nameless one may be the library's. 0 or
+ * -ENOMEM, and nothing is changed. */
+int regions_put(struct regions *r, const struct region *region);
 void regions_free(struct regions *r);
 
-/* One line of maps; false if it is none. Neighbours are not joined. */
+/* One line of maps; false if it is none. */
 bool region_parse(const char *line, struct region *out);
+
+/* Class and label for what the kernel calls a mapping; "" is anonymous. */
+void region_name(struct region *r, const char *name);
 
 /* The one with most bytes in [start, end), or NULL. */
 const struct region *regions_main(const struct regions *r, pc_addr start, pc_addr end);

@@ -35,6 +35,34 @@ judge thrash anonymous sequential yes 1 16000
 judge file file sequential no - 32
 judge file_random file random no - 32
 
+# What a program of some milliseconds had mapped, and has unmapped again, keeps its name, each time.
+brief() {
+	for run in {1..50}; do
+		${limited[@]+"${limited[@]}"} "$build/predicomp" access --json -- "$build/tests/real/brief" \
+			"$scratch/mapped" || fail "run $run of a short life"
+	done >"$scratch/brief.json" 2>"$scratch/brief.err"
+	/usr/bin/python3 - "$scratch/brief.json" "$1" <<'END' || fail 'a short life was not understood'
+import json, sys
+decoder, runs = json.JSONDecoder(), []
+text = open(sys.argv[1]).read().lstrip()
+while text:
+    answer, n = decoder.raw_decode(text)
+    runs.append(answer)
+    text = text[n:].lstrip()
+assert len(runs) == 50, len(runs)
+for answer in runs:
+    seen = {(r['class'], r['region'], r['order'], r['step_pages'])
+            for r in answer['regions'] if r['faults'] >= 500}
+    assert seen == {('anonymous', 'anonymous', 'sequential', 1), ('file', 'mapped', 'strided', 2),
+                    ('heap', 'heap', 'sequential', -1)}, seen
+    assert all(r['class'] != 'unknown' for r in answer['regions']), answer['regions']
+    assert answer['source'] == sys.argv[2]
+lives = [answer['seconds'] for answer in runs]
+print('50 short lives of', min(lives), 'to', max(lives), 'seconds')
+END
+}
+brief bpf
+
 # Without the rights for programs in the kernel, perf's events say the same of these.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null &&
 	[ "$(cat /proc/sys/kernel/perf_event_paranoid)" -le 2 ]; then
@@ -42,6 +70,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null &&
 	judge sequential anonymous sequential no 1 4096
 	judge strided anonymous strided no 16 4096
 	judge thrash anonymous sequential yes 1 16000
+	brief perf
 	grep -q "perf's events" "$scratch/thrash.err" || fail 'does not say that it is perf'
 	limited=()
 fi

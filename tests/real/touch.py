@@ -2,7 +2,6 @@
 import mmap
 import random
 import sys
-import time
 
 PAGE = 4096
 PAGES = 65536  # of address space; what is not touched costs nothing
@@ -41,7 +40,3 @@ elif pattern == 'file_random':
         m[i * PAGE]
 else:
     sys.exit(f'{pattern} is no pattern')
-
-# A mapping has a name for whoever looks while it is there.
-if pattern.startswith('file'):
-    time.sleep(1.5)
