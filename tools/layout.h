@@ -9,8 +9,8 @@
  *         when it is unmapped: it stays where it was until something else comes there.
  *         perf calls a heap so from its second growth on: the first is known by its place, a random
  *         way above the program. What perf does not tell at all is the name that a program gives to
- * anonymous memory, and what mremap() moved: maps is read too, now and then, and when an address is
- * unknown. Where perf's events are not permitted, maps is all there is.
+ *         anonymous memory, and what mremap() moved: maps is read too, now and then, and when an
+ *         address is unknown. Where perf's events are not permitted, maps is all there is.
  */
 #ifndef PC_TOOLS_LAYOUT_H
 #define PC_TOOLS_LAYOUT_H

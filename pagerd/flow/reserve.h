@@ -13,13 +13,13 @@
  *
  *       A slot is EMPTY -> FULL (filled) -> TAKEN (being written and moved) -> EMPTY, or FULL again
  *       where the kernel would not move it. It is 1/RESERVE_SHARE of what is packed, and never more
- *       than STAGING_RESERVE pages. It is refilled by the next chunk that is packed. When it is
- * out, the restorer waits for memory as it would without it.
+ *       than STAGING_RESERVE pages. It is refilled by the next chunk that is packed. When it is out,
+ *       the restorer waits for memory as it would without it.
  *
  *       A page in staging needs no reserve: it is moved back itself.
  * OWNS  the slots and their states. The memory is staging's.
  * LAWS  - a FULL slot is present and mapped by nobody else, so writing to it faults for nothing.
- * That is why children get zeros for it (MADV_WIPEONFORK): it is never shared with one.
+ *         That is why children get zeros for it (MADV_WIPEONFORK): it is never shared with one.
  *       - it is registered only while pages move in, as chunks are.
  *       - memory that is not writable, or locked, cannot be moved to: there the restorer waits.
  *       - EVICT=madvise has no reserve, for it is where UFFDIO_MOVE is not.

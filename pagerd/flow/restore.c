@@ -51,8 +51,7 @@ static enum uffd_result copy_once(pc_addr to, const void *from, uint64_t len, ui
 	return res;
 }
 
-/* The same for what must come: while memory is short, one page from the reserve, or from later on.
- */
+/* The same for what must come: while memory is short, a page from the reserve, or once there is some. */
 static enum uffd_result copy_in(struct restorer *r, pc_addr to, const void *from, uint64_t len,
 				uint64_t *done)
 {
@@ -294,8 +293,7 @@ static void return_staged(struct restorer *r, struct unit *u, unsigned page, uin
 	page_store(unit_word(u, page), RESIDENT_WORD);
 }
 
-static enum uffd_result give_back(pc_addr to, pc_addr from, uint64_t len, uint64_t *done,
-				  int *error)
+static enum uffd_result give_back(pc_addr to, pc_addr from, uint64_t len, uint64_t *done, int *error)
 {
 	if (world.way == WAY_MOVE)
 		return uffd_move(&world.uffd, to, from, len, done, error);
@@ -328,8 +326,7 @@ static unsigned move_run(struct restorer *r, struct unit *u, unsigned first, uin
 static enum restore_result give_back_run(struct restorer *r, struct unit *u, unsigned first,
 					 uint32_t slot, unsigned n)
 {
-	/* A remap may have brought the page to where it agrees with its slot mod 2 MiB (hazard N4).
-	 */
+	/* A remap may have brought the page to where it agrees with its slot mod 2 MiB (hazard N4). */
 	bool agree = (page_addr(u, first) - staging_slot_addr(slot)) % PC_UNIT == 0;
 	enum uffd_result res = UFFD_INVALID;
 	unsigned came = agree ? 0 : move_run(r, u, first, slot, n, &res);
@@ -415,8 +412,7 @@ static void note_density(struct restorer *r, struct unit *u, unsigned page, pc_n
 		r->rest = u->base;
 }
 
-/* Memory was too short for a batch. Who waits for the page looks again if it has come, or is
- * coming. */
+/* Memory was too short for a batch. Who waits looks again if the page has come, or is coming. */
 static enum restore_result restore_alone(struct restorer *r, struct unit *u, unsigned page)
 {
 	struct batch b = {.unit = u, .first = page, .end = page, .need = RESTORE_NEEDED};
@@ -491,8 +487,8 @@ static enum restore_result restore_hole(struct restorer *r, struct unit *u, unsi
 	pc_addr at = page_addr(u, page);
 	uint64_t done;
 	/* A write would fault again on the shared zero page, so it gets a page of its own. */
-	enum uffd_result res =
-	    write ? copy_in(r, at, zeros, PC_PAGE, &done) : uffd_zero(&world.uffd, at, PC_PAGE);
+	enum uffd_result res = write ? copy_in(r, at, zeros, PC_PAGE, &done)
+				     : uffd_zero(&world.uffd, at, PC_PAGE);
 
 	page_store(unit_word(u, page), res == UFFD_DONE ? RESIDENT_WORD : w);
 	if (res == UFFD_DONE) {
@@ -578,8 +574,7 @@ void restore_rest(struct restorer *r, pc_addr base, unsigned first)
 	if (!away)
 		return;
 	ADD(r->shard, restore_around, REST_BATCH);
-	stats_observe_n(r->shard, PC_H_restore_page, (clock_now() - start) / REST_BATCH,
-			REST_BATCH);
+	stats_observe_n(r->shard, PC_H_restore_page, (clock_now() - start) / REST_BATCH, REST_BATCH);
 }
 
 /* ---- a whole range, for drains ------------------------------------------------------------- */
