@@ -15,6 +15,8 @@
  *         be refused, some of it already moved: the pager cuts mappings.
  * ENVIRONMENT, besides that of host.h
  *         TEST_SEED, HOST_THREADS (default 8; 1 makes a seed replay step by step)
+ *         HOST_SEEN=1: only what EVICT=madvise goes with. No change of the layout by the bare
+ *         instruction, no descriptor that may pin memory: no ring, no O_DIRECT.
  */
 #include "live/host.h"
 #include "support/io_ring.h"
@@ -54,7 +56,7 @@
 #define STILL	    (MIB / 2)
 #define STILL_SEED  77u
 #define STACK_BYTES (64ul << 10)
-#define CHILD_LIMIT 30u /* seconds */
+#define CHILD_LIMIT 300u /* seconds */
 
 struct slot {
 	char *at;
@@ -95,6 +97,7 @@ struct part {
 static struct world {
 	struct storm storm[THREADS_MAX];
 	unsigned threads;
+	bool seen;
 	uint64_t until;
 	uint32_t common_lock[COMMONS];
 	struct page_model common[COMMONS];
@@ -130,7 +133,7 @@ static uint64_t new_seed(struct storm *s)
 
 static enum way any_way(struct storm *s)
 {
-	return (enum way)below(s, WAYS);
+	return (enum way)below(s, world->seen ? WAY_BARE : WAYS);
 }
 
 static enum way seen_way(struct storm *s)
@@ -612,6 +615,8 @@ static void deed_remap(struct storm *s, struct slot *slot)
 /* Alone: nobody reads remap_way meanwhile. */
 static void deed_remap_bare(struct storm *s, struct slot *slot)
 {
+	if (world->seen)
+		return;
 	remap_way = WAY_BARE;
 	any_remap(s, slot, WAY_BARE);
 	remap_way = WAY_LIBC;
@@ -1068,7 +1073,7 @@ static void deed_break(struct storm *s, struct slot *slot)
 static void open_ring(struct storm *s)
 {
 	s->pinned = host_map(PINNED * PAGE);
-	s->has_ring = io_ring_open(&s->ring);
+	s->has_ring = !world->seen && io_ring_open(&s->ring);
 	if (s->has_ring && io_ring_pin(&s->ring, s->pinned, PINNED * PAGE)) {
 		io_ring_close(&s->ring);
 		s->has_ring = false;
@@ -1403,7 +1408,7 @@ static void fill_file(struct storm *s)
 	s->direct = mkstemp(path);
 	HOST_CHECK(s->direct >= 0);
 	close(s->direct);
-	s->direct = open(path, O_RDWR | O_DIRECT);
+	s->direct = world->seen ? -1 : open(path, O_RDWR | O_DIRECT);
 	unlink(path);
 }
 
@@ -1460,6 +1465,7 @@ int main(void)
 	    mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	HOST_CHECK(world != MAP_FAILED);
 	world->threads = (unsigned)host_number("HOST_THREADS", 8);
+	world->seen = host_number("HOST_SEEN", 0) != 0;
 	HOST_CHECK(world->threads >= 1 && world->threads <= THREADS_MAX);
 	prepare();
 	world->until = host_deadline();

@@ -35,26 +35,26 @@ end() {
 
 sleeper
 first=$!
-until_true 30 is_by $first DAMON || fail "the first of two does not get DAMON: $(cat "$scratch/said")"
+until_true 120 is_by $first DAMON || fail "the first of two does not get DAMON: $(cat "$scratch/said")"
 : >"$scratch/said"
 sleeper
 second=$!
-until_true 30 is_by $second probe || fail "the second of two: $(source_of $second)"
-until_true 30 grep -q 'DAMON is in use by somebody else' "$scratch/said" || fail "the second does not say why"
+until_true 120 is_by $second probe || fail "the second of two: $(source_of $second)"
+until_true 120 grep -q 'DAMON is in use by somebody else' "$scratch/said" || fail "the second does not say why"
 [ "$(grep -c 'DAMON is in use' "$scratch/said")" = 1 ] || fail "it says so more than once"
 is_by $first DAMON || fail "the first lost DAMON to the second"
 
 # --- switched off by somebody: set up again ---
 
 echo off >"$damon/0/state"
-until_true 30 is_on || fail "a kdamond that was stopped is not set up again"
-until_true 30 is_by $first DAMON || fail "after a stop: $(source_of $first)"
+until_true 120 is_on || fail "a kdamond that was stopped is not set up again"
+until_true 120 is_by $first DAMON || fail "after a stop: $(source_of $first)"
 
 # --- killed: the kdamond ends with its program, and the next user cleans up ---
 
 end KILL $second
 end KILL $first
-until_true 10 eval '! is_on' || fail "the kdamond of a killed program still runs"
+until_true 120 eval '! is_on' || fail "the kdamond of a killed program still runs"
 none_left && fail "a killed program has cleaned up: this test shows nothing"
 [ "$(host PREDICOMP_HOTNESS=damon HOST_SECONDS=4 HOST_SETTLE=1 "$build/tests/lab/hot_cold" |
 	field regions)" -gt 0 ] || fail "the next user after a kill gets no DAMON"
@@ -74,10 +74,10 @@ keep = [bytes([i % 251]) * 4096 for i in range(10000)]
 time.sleep(600)
 # executed"""])' &
 again=$!
-until_true 30 grep -aq executed "/proc/$again/cmdline" || fail "it does not come to its exec"
-until_true 40 is_by $again DAMON || fail "after exec age comes from $(source_of $again)"
+until_true 120 grep -aq executed "/proc/$again/cmdline" || fail "it does not come to its exec"
+until_true 120 is_by $again DAMON || fail "after exec age comes from $(source_of $again)"
 end KILL $again
-until_true 10 eval '! is_on' || fail "the kdamond of a killed program still runs after exec"
+until_true 120 eval '! is_on' || fail "the kdamond of a killed program still runs after exec"
 
 # --- another tool: left alone, running or idle ---
 
@@ -95,8 +95,8 @@ settings >"$scratch/before"
 : >"$scratch/said"
 sleeper
 third=$!
-until_true 30 is_by $third probe || fail "beside another tool: $(source_of $third)"
-until_true 30 grep -q 'DAMON is in use by somebody else' "$scratch/said" || fail "beside another tool nothing is said"
+until_true 120 is_by $third probe || fail "beside another tool: $(source_of $third)"
+until_true 120 grep -q 'DAMON is in use by somebody else' "$scratch/said" || fail "beside another tool nothing is said"
 sleep 3
 end KILL $third
 settings >"$scratch/after"

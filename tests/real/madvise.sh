@@ -2,6 +2,7 @@
 # EVICT=madvise: python3, whose objects lie in arenas that it maps through libc, keeps them; and each
 # kind of descriptor that may pin memory makes the library leave the process alone.
 . "$(dirname "$0")/real.bash" "$@"
+export PREDICOMP_EVICT=madvise
 needs /usr/bin/python3
 cat >"$scratch/dicts.py" <<'PY'
 import hashlib, os, threading, time
@@ -27,7 +28,6 @@ if pid == 0:
     os._exit(0 if data[1]["name"] == "user-1" else 1)
 print("child", os.waitpid(pid, 0)[1])
 PY
-export PREDICOMP_EVICT=madvise
 same 2000 /usr/bin/python3 "$scratch/dicts.py"
 [ "$(sum take_madvise_pages)" -ge 2000 ] || fail 'pages left in another way than was asked for'
 [ "$(sum take_pages)" = 0 ] || fail 'pages were moved'
