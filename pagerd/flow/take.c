@@ -199,17 +199,19 @@ static enum keeper find_keeper(const struct unit *u, unsigned first, unsigned en
 }
 
 /*
- * All of the piece was noted as the program's to keep from its children, or nothing of it was.
+ * All of the piece was noted as the program's to keep from its children, or nothing of it was. What
+ * is noted as ours is noted before it is tried, so in a unit where that failed it proves nothing.
  * KEEPER_NONE: it could not be guarded.
  */
 static enum keeper guard_piece(struct unit *u, unsigned first, unsigned end)
 {
 	const pc_addr start = u->base + (pc_addr)first * PC_PAGE;
+	const bool noted = all_guarded(u, first, end);
 	enum keeper keeper = KEEPER_NONE;
 
-	if (all_guarded(u, first, end))
+	if (noted && !u->unguarded)
 		return KEEPER_PAGER;
-	if (forkless_hits(start, start + PC_PAGE)) {
+	if (!noted && forkless_hits(start, start + PC_PAGE)) {
 		keeper = find_keeper(u, first, end);
 		if (keeper != KEEPER_NONE)
 			return keeper;
