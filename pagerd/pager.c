@@ -348,6 +348,8 @@ static int open_world(void)
 	return err;
 }
 
+static void serve_host(void);
+
 static bool ready_work(void)
 {
 	if (!crew.work.restorer.page)
@@ -355,6 +357,7 @@ static bool ready_work(void)
 	crew.work.restorer.slot = GATE_WORK;
 	crew.work.restorer.shard = 0;
 	crew.work.stop = &crew.stop;
+	crew.work.serve = serve_host;
 	work_start(&crew.work, sys_monotonic());
 	return crew.work.restorer.page != NULL;
 }

@@ -115,6 +115,7 @@ static unsigned run_trials(struct work *w, pc_ns now, const struct policy_plan *
 		struct unit *u;
 		pc_addr base;
 
+		w->serve();
 		if (!next_unit(w, &base, managed)) {
 			if (wrapped || !first)
 				break;
@@ -166,6 +167,7 @@ static unsigned pack_ripe(struct work *w, pc_ns now)
 	for (uint32_t i = 0; i < staging_limit(); i++) {
 		struct chunk *c = staging_at(i);
 
+		w->serve();
 		if (c->state == CHUNK_FREE)
 			continue;
 		if (!load_relaxed(&c->live))
@@ -181,14 +183,16 @@ static unsigned pack_ripe(struct work *w, pc_ns now)
 /* ---- housekeeping --------------------------------------------------------------------------- */
 
 /* Units whose pages are all home become native memory again. */
-static void release_returned(void)
+static void release_returned(struct work *w)
 {
 	uint64_t runs = 0;
 
 	for (uint32_t i = 0; i < range_limit(); i++) {
-		struct unit *u = range_at(i);
 		unsigned first = 0, end;
+		struct unit *u;
 
+		w->serve();
+		u = range_at(i);
 		if (!u || !unit_any_registered(u))
 			continue;
 		if (!load_relaxed(&u->away)) {
@@ -278,7 +282,7 @@ pc_ns work_tick(struct work *w, pc_ns now)
 	waiting = pack_ripe(w, now);
 	if (discover_threads_ok())
 		tried = run_trials(w, now, &plan);
-	release_returned();
+	release_returned(w);
 	pack_compact();
 	work_gauges(w);
 	solvent(w);

@@ -3,7 +3,9 @@
  *
  * DESIGN  Rounds are short and paced. A budget of CPU time flows in at MAX_CPU and is spent unit by
  *         unit; when it is overdrawn the round ends and the next one starts once the debt is paid.
- *         Nothing here reacts to the program directly: that is the pagers' job.
+ *         Nothing here reacts to faults: that is the pagers' job. Hooks of the program, which wait for
+ *         memory to come home, are answered between two units: a round may last as long as the
+ *         budget, and that is too long for a call that the program makes.
  * THREADS the work thread.
  */
 #ifndef PC_FLOW_WORK_H
@@ -25,6 +27,7 @@ struct work {
 	pc_ns spent_at; /* CPU clock at the last settlement */
 	uint64_t store_peak;
 	const uint32_t *stop; /* not zero: end the round */
+	void (*serve)(void);  /* threads of the program wait for it: called between two units */
 };
 
 void work_start(struct work *w, pc_ns now);

@@ -57,6 +57,8 @@
 #define STILL_SEED  77u
 #define STACK_BYTES (64ul << 10)
 #define CHILD_LIMIT 300u /* seconds */
+/* Rarer, and hooks keep all memory at home; more often, and there are fewer deeds a second. */
+#define NAP_ONE_IN  48u
 
 struct slot {
 	char *at;
@@ -1389,7 +1391,7 @@ static void step(struct storm *s)
 	}
 	pthread_rwlock_unlock(&layout);
 	s->steps++;
-	if (chance(s, 256))
+	if (chance(s, NAP_ONE_IN))
 		host_sleep_ms((long)below(s, 16));
 }
 

@@ -845,6 +845,7 @@ static void begin_crew(void)
 	sim.stop = 0;
 	sim.work.restorer = (struct restorer){.slot = GATE_WORK, .page = restore_buffer[PAGERS]};
 	sim.work.stop = &sim.stop;
+	sim.work.serve = serve_request;
 	work_start(&sim.work, actors_now());
 }
 
