@@ -879,20 +879,24 @@ bool pager_is_mapped(pc_addr start, pc_addr end)
 	return all;
 }
 
-/* The gate is closed by a thread of the program here, and here alone. */
 unsigned pager_discard_begin(pc_addr start, pc_addr end)
 {
 	struct mask old = block_signals();
 	unsigned held = mapped_hold(start, end);
 
-	if (pager_holds(start, end) && enter_host()) {
-		gate_close(&world.gate);
-		forget_away(0, start, end);
-		gate_open(&world.gate);
-		leave_host();
-	}
 	unblock_signals(old);
 	return held;
+}
+
+/* The gate is closed by a thread of the program here, and here alone. */
+void pager_forget(pc_addr start, pc_addr end)
+{
+	if (!pager_holds(start, end) || !enter_host())
+		return;
+	gate_close(&world.gate);
+	forget_away(0, start, end);
+	gate_open(&world.gate);
+	leave_host();
 }
 
 void pager_discard_end(unsigned held)

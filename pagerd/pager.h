@@ -97,10 +97,12 @@ void pager_unmapping(pc_addr start, pc_addr end); /* before a change of any kind
 bool pager_is_mapped(pc_addr start, pc_addr end); /* known, all of it */
 
 /*
- * Around a discard (MADV_DONTNEED, MADV_FREE) of memory for which pager_is_mapped(): what is away is
- * forgotten at once, and nothing there is taken until the second call.
+ * Around a discard (MADV_DONTNEED, MADV_FREE): nothing of [start, end) is taken from the first call to
+ * the second. In between what is away must come home (pager_exclude) or, where the discard is certain
+ * to succeed, may be forgotten.
  */
 unsigned pager_discard_begin(pc_addr start, pc_addr end);
+void pager_forget(pc_addr start, pc_addr end);
 void pager_discard_end(unsigned held);
 
 /* What pager_exclude() did, undone: [start, end) is ordinary memory again (munlock). */

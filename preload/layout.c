@@ -45,28 +45,32 @@ bool layout_is_discard(int advice)
 	return advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_DONTNEED_LOCKED;
 }
 
+/* The call succeeds on all of it: memory that is known is never locked. */
+static bool discard_is_certain(const void *at, size_t len, int advice)
+{
+	return advice != MADV_DONTNEED_LOCKED && page_floor((pc_addr)at) == (pc_addr)at &&
+	       layout_knows(at, len);
+}
+
 /*
- * The first two succeed on memory that is known, which is never locked: what is away there may be
- * forgotten before the call. For all else what is away comes home first.
+ * Where it is certain, what is away may be forgotten before the call; else that comes home first.
+ * In both cases nothing may leave meanwhile: of a range that is known in part, that part could.
  */
 int layout_discard(void *at, size_t len, int advice)
 {
 	struct pc_span s = pages_of(at, len);
-	unsigned held;
+	unsigned held = pager_discard_begin(s.start, s.end);
+	bool certain = discard_is_certain(at, len, advice);
+	bool excluded = !certain && pager_holds(s.start, s.end);
 	int ret;
 
-	if (advice == MADV_DONTNEED_LOCKED || s.start != (pc_addr)at || !layout_knows(at, len)) {
-		bool held_there = pager_holds(s.start, s.end);
-
-		if (held_there)
-			exclude_bytes(at, len);
-		ret = real.madvise(at, len, advice);
-		if (held_there)
-			include_bytes(at, len);
-		return ret;
-	}
-	held = pager_discard_begin(s.start, s.end);
+	if (certain)
+		pager_forget(s.start, s.end);
+	if (excluded)
+		exclude_bytes(at, len);
 	ret = real.madvise(at, len, advice);
+	if (excluded)
+		include_bytes(at, len);
 	pager_discard_end(held);
 	return ret;
 }

@@ -24,14 +24,17 @@ struct page {
 	bool mapped, registered, dontfork;
 	uint8_t prot, kind;
 	bool present, zero_page;
-	bool stray;   /* unregistered while a change was pending, so perhaps not what was meant */
-	pc_ns pinned; /* until */
+	bool protected; /* a write waits, and is reported */
+	bool stray;	/* unregistered while a change was pending, so perhaps not what was meant */
+	pc_ns pinned;	/* until */
+	uint64_t frame; /* the memory that it is in; while it is present */
+	uint64_t born;	/* when a mapping came to lie there */
 };
 
 /* Who waits for a page. */
 struct waiter {
 	bool waits, read, woken;
-	bool write;
+	bool write, wp; /* wp: the page is there, and protected */
 	unsigned page;
 	uint64_t order;
 };
@@ -55,9 +58,12 @@ static struct {
 	struct futex futex[ACTORS_MAX];
 	uint64_t nudge[NUDGES];
 	uint64_t order;
-	unsigned changing; /* layout changes whose callers have not run on yet */
-	unsigned running;  /* COPY, ZEROPAGE, MOVE under way: no change may begin */
-	unsigned zapping;  /* discards under way: no mapping may change */
+	uint64_t frames;
+	uint64_t asked[ACTORS_MAX]; /* when each last asked for pending events, see spoils() */
+	unsigned changing;	    /* layout changes whose callers have not run on yet */
+	unsigned running;	    /* COPY, ZEROPAGE, MOVE under way: no change may begin */
+	unsigned holders; /* discards, and writers to /proc/PID/mem: no mapping may change */
+	bool protects;	  /* opened to protect: discards are not reported */
 	bool closed, spoilt;
 	bool lingers[ACTORS_MAX];
 	pc_addr staging, staging_end;
@@ -147,6 +153,11 @@ const uint8_t *model_peek(unsigned page)
 	return model.page[page].present ? bytes[page] : NULL;
 }
 
+uint8_t *model_poke(unsigned page)
+{
+	return model.page[page].present ? bytes[page] : NULL;
+}
+
 static bool all_mapped(unsigned first, unsigned end)
 {
 	for (; first < end; first++)
@@ -173,6 +184,17 @@ static void fill(unsigned page, const void *from)
 		memset(bytes[page], 0, PC_PAGE);
 	p->present = true;
 	p->zero_page = false;
+	p->protected = false;
+	p->frame = ++model.frames;
+}
+
+/* Its page table entry goes, with all that the entry says. */
+static void empty(struct page *p)
+{
+	p->present = false;
+	p->zero_page = false;
+	p->protected = false;
+	p->pinned = 0;
 }
 
 static void clear(unsigned first, unsigned end)
@@ -213,12 +235,13 @@ static bool woken(const void *arg)
 	return ((const struct waiter *)arg)->woken;
 }
 
-static void wait_for_page(unsigned page, bool write)
+static void wait_for_page(unsigned page, bool write, bool wp)
 {
 	struct waiter *w = &model.waiter[actor_self()];
 
-	*w = (struct waiter){.waits = true, .write = write, .page = page, .order = ++model.order};
-	actor_trace("waits for page %u", page);
+	*w = (struct waiter){
+	    .waits = true, .write = write, .wp = wp, .page = page, .order = ++model.order};
+	actor_trace("waits for page %u%s", page, wp ? ", protected" : "");
 	actor_wait(woken, w, 0);
 }
 
@@ -228,17 +251,17 @@ static bool nothing_runs(const void *arg)
 	return !model.running;
 }
 
-static bool nothing_reads(const void *arg)
+static bool nobody_holds(const void *arg)
 {
 	(void)arg;
-	return !model.running && !model.zapping;
+	return !model.running && !model.holders;
 }
 
 /* What changes mappings waits for whoever relies on them, as for a lock taken for writing. */
 static void hold_layout(void)
 {
 	actor_yield();
-	actor_wait(nothing_reads, NULL, 0);
+	actor_wait(nobody_holds, NULL, 0);
 }
 
 static bool acked(const void *arg)
@@ -299,8 +322,10 @@ int model_mmap(unsigned first, unsigned end, unsigned kind)
 		return -EPERM;
 	tell = unmap_now(first, end);
 	for (unsigned i = first; i < end; i++)
-		model.page[i] = (struct page){
-		    .mapped = true, .prot = MODEL_RW, .kind = (uint8_t)(kind % KINDS)};
+		model.page[i] = (struct page){.mapped = true,
+					      .prot = MODEL_RW,
+					      .kind = (uint8_t)(kind % KINDS),
+					      .born = ++model.order};
 	model.watch->mapped(first, end);
 	actor_trace("mmap [%u, %u)%s", first, end, tell ? ", reported" : "");
 	if (tell)
@@ -315,11 +340,10 @@ static void move_pages(unsigned first, unsigned pages, unsigned to)
 		struct page *p = &model.page[first + i];
 
 		model.page[to + i] = *p;
+		model.page[to + i].born = ++model.order;
 		if (p->present)
 			memcpy(bytes[to + i], bytes[first + i], PC_PAGE);
-		p->present = false;
-		p->zero_page = false;
-		p->pinned = 0;
+		empty(p);
 	}
 }
 
@@ -332,7 +356,8 @@ static void extend(unsigned at, unsigned end)
 					       .registered = like.registered,
 					       .dontfork = like.dontfork,
 					       .prot = like.prot,
-					       .kind = like.kind};
+					       .kind = like.kind,
+					       .born = ++model.order};
 }
 
 static int may_remap(unsigned first, unsigned end, unsigned to, unsigned pages)
@@ -395,9 +420,7 @@ int model_grow(unsigned end, unsigned pages)
 
 static void discard_page(unsigned page)
 {
-	model.page[page].present = false;
-	model.page[page].zero_page = false;
-	model.page[page].pinned = 0;
+	empty(&model.page[page]);
 	model.watch->discarded(page);
 }
 
@@ -405,14 +428,14 @@ static void discard_page(unsigned page)
 static void discard_run(unsigned first, unsigned end, unsigned *done)
 {
 	actor_trace("discards [%u, %u)", first, end);
-	model.zapping++;
+	model.holders++;
 	for (unsigned i = first; i < end; i++) {
 		discard_page(i);
 		*done = i + 1;
 		if (actors_chance(model.odds.interrupt))
 			actor_yield();
 	}
-	model.zapping--;
+	model.holders--;
 }
 
 /*
@@ -431,7 +454,7 @@ int model_discard(unsigned first, unsigned end, unsigned *done)
 		}
 		stop = mapping_end(first);
 		stop = PC_MIN(end, stop);
-		if (model.page[first].registered && holds(LAW_REPORT_REMOVE)) {
+		if (model.page[first].registered && !model.protects && holds(LAW_REPORT_REMOVE)) {
 			actor_wait(nothing_runs, NULL, 0);
 			model.changing++;
 			actor_trace("will discard [%u, %u), reported", first, stop);
@@ -462,8 +485,35 @@ int model_mprotect(unsigned first, unsigned end, enum model_prot prot)
 
 void model_pin(unsigned page, pc_ns how_long)
 {
-	if (model.page[page].present)
-		model.page[page].pinned = actors_now() + how_long;
+	struct page *p = &model.page[page];
+
+	if (p->present)
+		p->pinned = PC_MAX(p->pinned, actors_now() + how_long);
+}
+
+uint64_t model_frame(unsigned page)
+{
+	return model.page[page].present ? model.page[page].frame : 0;
+}
+
+void model_unpin(unsigned page)
+{
+	model.page[page].pinned = 0;
+}
+
+uint64_t model_mem_begin(unsigned page)
+{
+	const struct page *p = &model.page[page];
+
+	if (!p->mapped || p->prot != MODEL_RW || !p->present || p->protected)
+		return 0;
+	model.holders++;
+	return p->frame;
+}
+
+void model_mem_end(void)
+{
+	model.holders--;
 }
 
 uint8_t *model_touch(unsigned page, bool write)
@@ -475,10 +525,14 @@ uint8_t *model_touch(unsigned page, bool write)
 		actor_step();
 		if (!p->mapped || (p->prot & need) != need)
 			return NULL;
+		if (p->present && write && p->protected && holds(LAW_PROTECT)) {
+			wait_for_page(page, write, true);
+			continue;
+		}
 		if (p->present)
 			break;
 		if (p->registered) {
-			wait_for_page(page, write);
+			wait_for_page(page, write, false);
 			continue;
 		}
 		model.spoilt |= p->stray;
@@ -499,6 +553,7 @@ static struct uffd_msg fault_message(struct waiter *w)
 	w->read = true;
 	m.arg.pagefault.address = model_addr(w->page) + (w->order % 7) * 8;
 	m.arg.pagefault.flags = w->write ? UFFD_PAGEFAULT_FLAG_WRITE : 0;
+	m.arg.pagefault.flags |= w->wp ? UFFD_PAGEFAULT_FLAG_WP : 0;
 	m.arg.pagefault.feat.ptid = 1000 + (unsigned)(w - model.waiter);
 	return m;
 }
@@ -573,6 +628,7 @@ static long set_registered(pc_addr start, pc_addr end, bool on)
 		model.page[i].stray = !on && model.changing && model.page[i].registered;
 		if (model.page[i].mapped)
 			model.page[i].registered = on;
+		model.page[i].protected &= on;
 	}
 	actor_trace("%s [%u, %u)", on ? "registers" : "unregisters", page_of(start), page_of(end));
 	if (!on)
@@ -582,6 +638,8 @@ static long set_registered(pc_addr start, pc_addr end, bool on)
 
 static long do_register(struct uffdio_register *r)
 {
+	if (!(r->mode & UFFDIO_REGISTER_MODE_WP) == model.protects)
+		actor_fail("a registration with mode %#lx", (long)r->mode);
 	if (actors_chance(model.odds.nomem))
 		return -ENOMEM;
 	return set_registered(r->range.start, r->range.start + r->range.len, true);
@@ -659,6 +717,8 @@ static long do_zero(struct uffdio_zeropage *z)
 {
 	unsigned first = page_of(z->range.start), end = page_of(z->range.start + z->range.len);
 
+	if (!z->range.len)
+		model.asked[actor_self()] = ++model.order;
 	if (refused())
 		return -EAGAIN;
 	if (!z->range.len)
@@ -680,7 +740,7 @@ static long move_out_page(unsigned page, pc_addr slot)
 		return -EBUSY;
 	memcpy((void *)slot, bytes[page], PC_PAGE);
 	model.slot_present[slot_of(slot)] = true;
-	p->present = false;
+	empty(p);
 	return 0;
 }
 
@@ -786,6 +846,46 @@ static long do_move(struct uffdio_move *m)
 	return finish(m->move, m->len, first, !out);
 }
 
+/* Holes are passed over. Where part of it is not registered, what comes before is done. */
+static long protect_each(unsigned first, unsigned end, bool on)
+{
+	long err = -ENOENT;
+
+	model.running++;
+	for (unsigned i = first; i < end; i++) {
+		struct page *p = &model.page[i];
+
+		err = !p->mapped ? err : p->registered ? 0 : -ENOENT;
+		if (p->mapped && !p->registered)
+			break;
+		if (p->present)
+			p->protected = on;
+		if (actors_chance(model.odds.interrupt))
+			actor_yield();
+	}
+	model.running--;
+	return err;
+}
+
+static long do_protect(const struct uffdio_writeprotect *w)
+{
+	const pc_addr stop = w->range.start + w->range.len;
+	const bool on = w->mode & UFFDIO_WRITEPROTECT_MODE_WP;
+	long err = refused() ? -EAGAIN : 0;
+
+	if (!model.protects || !in_space(w->range.start, stop))
+		actor_fail("protection of memory that is nobody's: %#lx", (long)w->range.start);
+	if (!err && actors_chance(model.odds.nomem))
+		err = -ENOMEM;
+	if (!err)
+		err = protect_each(page_of(w->range.start), page_of(stop), on);
+	actor_trace("%s [%u, %u): %ld", on ? "protects" : "unprotects", page_of(w->range.start),
+		    page_of(stop), err);
+	if (!err && !on && holds(LAW_WAKE))
+		wake(page_of(w->range.start), page_of(stop));
+	return err;
+}
+
 static long do_wake(const struct uffdio_range *r)
 {
 	actor_trace("wakes page %u", page_of(r->start));
@@ -858,6 +958,8 @@ static long do_ioctl(int fd, unsigned long request, void *arg)
 		return do_zero(arg);
 	case UFFDIO_MOVE:
 		return do_move(arg);
+	case UFFDIO_WRITEPROTECT:
+		return do_protect(arg);
 	case UFFDIO_WAKE:
 		return do_wake(arg);
 	case PAGEMAP_SCAN:
@@ -945,15 +1047,90 @@ static long populate(unsigned first, unsigned end)
 	return 0;
 }
 
-/* Of /proc/PID/pagemap: every present page is mapped by nobody else. */
+/* Present; of this process alone, which the zero page is not; protected. */
+static uint64_t entry_of(const struct page *p)
+{
+	if (!p->present)
+		return 0;
+	return 1ull << 63 | (uint64_t)!p->zero_page << 56 | (uint64_t)p->protected << 57;
+}
+
+/* Of /proc/PID/pagemap. */
 static long read_pagemap(uint64_t *entry, size_t n, uint64_t off)
 {
-	const uint64_t there = 1ull << 63 | 1ull << 56;
 	unsigned first = page_of(off / sizeof(*entry) * PC_PAGE);
 
-	for (size_t i = 0; i < n / sizeof(*entry); i++)
-		entry[i] = model.page[first + i].present ? there : 0;
+	if (actors_chance(model.odds.nomem))
+		return -ENOMEM;
+	for (size_t i = 0; i < n / sizeof(*entry); i++) {
+		entry[i] = entry_of(&model.page[first + i]);
+		if (actors_chance(model.odds.interrupt))
+			actor_yield();
+	}
 	return (long)n;
+}
+
+/* A read of /proc/PID/mem sleeps for no userfault: it stops there. */
+static bool readable_at_once(unsigned page)
+{
+	struct page *p = &model.page[page];
+
+	if (!p->mapped || (!p->present && p->registered))
+		return false;
+	if (!p->present) {
+		model.spoilt |= p->stray;
+		fill(page, NULL);
+		p->zero_page = true;
+	}
+	return true;
+}
+
+static long read_mem(uint8_t *to, size_t n, pc_addr from)
+{
+	unsigned first = page_of(from), end = page_of(from + n), i = first;
+
+	if (!in_space(from, from + n) || !in_staging((pc_addr)to, (pc_addr)to + n))
+		actor_fail("a copy of memory that is nobody's: %#lx", (long)from);
+	model.asked[actor_self()] = UINT64_MAX;
+	if (actors_chance(model.odds.nomem))
+		return -ENOMEM;
+	while (i < end && readable_at_once(i)) {
+		memcpy(to + (size_t)(i - first) * PC_PAGE, bytes[i], PC_PAGE);
+		model.slot_present[slot_of((pc_addr)to) + i - first] = true;
+		i++;
+		if (i < end && pause_between_pages())
+			break;
+	}
+	actor_trace("reads [%u, %u) up to %u", first, end, i);
+	return i > first ? (long)((i - first) * PC_PAGE) : -EIO;
+}
+
+/*
+ * A discard by the pager meets what was mapped since it asked whether a change is pending, without
+ * telling a hook: see flow/shed.h. Before it asked there is no excuse.
+ */
+static void spoils(unsigned page)
+{
+	const struct page *p = &model.page[page];
+
+	model.spoilt |= p->present && p->born > model.asked[actor_self()];
+}
+
+/* Of the program's memory, by the pager, who knows what it does. */
+static long discard_for_pager(unsigned first, unsigned end)
+{
+	if (actors_chance(model.odds.nomem))
+		return -EAGAIN;
+	actor_trace("discards [%u, %u) of the program", first, end);
+	model.holders++;
+	for (unsigned i = first; i < end; i++) {
+		spoils(i);
+		empty(&model.page[i]);
+		if (actors_chance(model.odds.interrupt))
+			actor_yield();
+	}
+	model.holders--;
+	return all_mapped(first, end) ? 0 : -ENOMEM;
 }
 
 static long do_madvise(pc_addr start, size_t len, int advice)
@@ -962,6 +1139,8 @@ static long do_madvise(pc_addr start, size_t len, int advice)
 
 	if (advice == MADV_DONTNEED && in_staging(start, end))
 		return empty_staging(slot_of(start), slot_of(end));
+	if (advice == MADV_DONTNEED && model.protects && in_space(start, end))
+		return discard_for_pager(page_of(start), page_of(end));
 	if (advice == MADV_POPULATE_WRITE && in_space(start, end))
 		return populate(page_of(start), page_of(end));
 	/* The pager's own memory, and what children get of it. */
@@ -970,7 +1149,8 @@ static long do_madvise(pc_addr start, size_t len, int advice)
 	if ((advice != MADV_DONTFORK && advice != MADV_DOFORK) || !in_space(start, end))
 		actor_fail("madvise %d of %#lx", advice, (long)start);
 	hold_layout();
-	actor_trace("%s [%u, %u)", advice == MADV_DONTFORK ? "keeps from children" : "gives to children",
+	actor_trace("%s [%u, %u)",
+		    advice == MADV_DONTFORK ? "keeps from children" : "gives to children",
 		    page_of(start), page_of(end));
 	for (unsigned i = page_of(start); i < page_of(end); i++)
 		if (model.page[i].mapped)
@@ -1075,7 +1255,11 @@ static long serve_call(long nr, long a, long b, long c, long d)
 					 (size_t)c, (uint64_t)d);
 		if ((int)a == MODEL_MAP)
 			return read_pagemap((uint64_t *)b, (size_t)c, (uint64_t)d);
+		if ((int)a == MODEL_MEM)
+			return read_mem((uint8_t *)b, (size_t)c, (pc_addr)d);
 		break;
+	case __NR_sched_yield:
+		return 0;
 	case __NR_getpid:
 		return 1000;
 	}
@@ -1145,8 +1329,8 @@ static bool something_leaves(const void *arg)
 }
 
 /*
- * What a pager does first with a fault that it has read. The page may be filled and in use, discarded
- * or on its way out by the time that it goes on.
+ * What a pager does first with a fault that it has read. The page may be filled and in use,
+ * discarded or on its way out by the time that it goes on.
  */
 pc_ns __wrap_sys_monotonic(void)
 {
@@ -1188,11 +1372,14 @@ void model_begin(void *staging, size_t staging_bytes, const struct model_watch *
 	model.starving = false;
 	model.queued = 0;
 	model.order = 0;
+	model.frames = 0;
+	memset(model.asked, 0, sizeof(model.asked));
+	model.protects = false;
 	model.staging_registered = 0;
 	memset(model.lingers, 0, sizeof(model.lingers));
 	model.changing = 0;
 	model.running = 0;
-	model.zapping = 0;
+	model.holders = 0;
 	model.closed = false;
 	model.spoilt = false;
 	model.staging = page_floor((pc_addr)staging);
@@ -1202,11 +1389,16 @@ void model_begin(void *staging, size_t staging_bytes, const struct model_watch *
 	model.broken = broken;
 }
 
+void model_open_protecting(void)
+{
+	model.protects = true;
+}
+
 void model_close(void)
 {
 	model.closed = true;
 	model.queued = 0;
 	for (unsigned i = 0; i < MODEL_PAGES; i++)
-		model.page[i].registered = false;
+		model.page[i].registered = model.page[i].protected = false;
 	wake(0, MODEL_PAGES);
 }

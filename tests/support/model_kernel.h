@@ -17,7 +17,13 @@
  *         touch                       a fault, if the page is absent and registered
  *
  *       From the start of a change until its caller has run on after the read, `changing` makes
- *       COPY, ZEROPAGE and MOVE fail with EAGAIN. A change waits for ioctls that are under way.
+ *       COPY, ZEROPAGE, MOVE and WRITEPROTECT fail with EAGAIN. A change waits for ioctls that are
+ *       under way.
+ *
+ *       A userfaultfd that was opened to protect reports no discard. A write to a protected page is
+ *       a fault; the pager reads pages through /proc/PID/mem and discards them itself. Frames have
+ *       numbers, so that what a device or a debugger writes to one that is no page any more is
+ *       lost, as it would be.
  *
  *       A famine begins once as many pages as it will take have been laid by, moved from staging to
  *       staging. From then on COPY has no memory, where a move would do, until they have come in.
@@ -35,7 +41,8 @@
 #define MODEL_MAPS  41
 #define MODEL_SMAPS 42
 #define MODEL_MAP   43 /* pagemap */
-#define MODEL_NUDGE 44 /* and up: eventfds */
+#define MODEL_MEM   44 /* mem */
+#define MODEL_NUDGE 45 /* and up: eventfds */
 
 /* Laws that a model kernel may be told to break, to prove that the simulator notices. */
 enum model_law {
@@ -46,7 +53,8 @@ enum model_law {
 	LAW_REPORT_REMOVE,
 	LAW_KEEP_PRESENT, /* COPY and MOVE onto a present page are EEXIST */
 	LAW_MOVE_ALL,	  /* MOVE reports no more than it moved */
-	LAW_WAKE,	  /* COPY and MOVE wake who waits for the page */
+	LAW_WAKE,	  /* COPY, MOVE and the end of a protection wake who waits for the page */
+	LAW_PROTECT,	  /* a write to a protected page waits */
 	LAW_COUNT
 };
 
@@ -54,7 +62,7 @@ struct model_odds { /* one in so many; 0 never */
 	unsigned nomem, partial, busy, interrupt;
 	unsigned linger; /* a pager that has read a fault loses its CPU before it looks further */
 	unsigned famine; /* pages that must come in without memory before there is any again */
-	unsigned gap; /* switches between the report of a discard and the discard, at most */
+	unsigned gap;	 /* switches between the report of a discard and the discard, at most */
 };
 
 /* What the program's side wants to know, told at the moment in which it becomes true. */
@@ -65,10 +73,13 @@ struct model_watch {
 	void (*mapped)(unsigned first, unsigned end);
 	void (*unmapped)(unsigned first, unsigned end);
 	void (*moved)(unsigned from, unsigned to, unsigned pages);
-	void (*discarded)(unsigned page);};
+	void (*discarded)(unsigned page);
+};
 
 void model_begin(void *staging, size_t staging_bytes, const struct model_watch *watch,
 		 const struct model_odds *odds, enum model_law broken);
+/* The userfaultfd is one of uffd_open_protecting(): it protects, and discards are not reported. */
+void model_open_protecting(void);
 /* The userfaultfd's last reference goes: nothing is registered any more, everybody runs on. */
 void model_close(void);
 
@@ -78,10 +89,12 @@ static inline pc_addr model_addr(unsigned page)
 }
 
 /*
- * The one race that the kernel's interface leaves open. UNREGISTER is not refused while an event is
+ * The races that the kernel's interface leaves open. UNREGISTER is not refused while an event is
  * pending: two calls of the program between the pager's question and its UNREGISTER can bring
  * memory with packed pages to those addresses. Touched before the pager has registered it again, a
- * page is zeros. True if that has happened in this run: what is read then means nothing.
+ * page is zeros. Nor is MADV_DONTNEED refused: what the program maps, behind the hooks, between the
+ * pager's question and its discard is destroyed. True if one of them has happened in this run: what
+ * is read then means nothing.
  */
 bool model_spoilt(void);
 
@@ -100,6 +113,13 @@ int model_mprotect(unsigned first, unsigned end, enum model_prot prot);
 /* The bytes of the page, until the next switch; NULL where a program would get a signal. */
 uint8_t *model_touch(unsigned page, bool write);
 void model_pin(unsigned page, pc_ns how_long);
+void model_unpin(unsigned page);
+/* The memory that a present page is in, which a device writes to wherever the page has gone; 0
+ * none. */
+uint64_t model_frame(unsigned page);
+/* A write to /proc/PID/mem: from begin, unless that is 0, to end no mapping changes. */
+uint64_t model_mem_begin(unsigned page);
+void model_mem_end(void);
 
 bool model_mapped(unsigned page);
 bool model_present(unsigned page);
@@ -107,5 +127,7 @@ bool model_present(unsigned page);
 void model_mapping(unsigned page, unsigned *first, unsigned *end);
 /* Bytes of a present page, NULL for an absent one; no fault, no switch. */
 const uint8_t *model_peek(unsigned page);
+/* The same to write to, for who has found the page's memory before. */
+uint8_t *model_poke(unsigned page);
 
 #endif

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <sys/mman.h>
 
 #include "support/actors.h"
@@ -32,9 +33,11 @@
 #include "flow/fault.h"
 #include "flow/forget.h"
 #include "flow/forkless.h"
+#include "flow/mapped.h"
 #include "flow/reserve.h"
 #include "flow/sample.h"
 #include "flow/work.h"
+#include "kernel/pins.h"
 #include "kernel/task.h"
 #include "state/range.h"
 #include "state/staging.h"
@@ -48,14 +51,16 @@
 #define CROSSED_SHARE  50u
 #define CROWD_SHARE    3u
 #define FAMINE_SHARE   4u
-#define FAMINE	       8u /* pages at most; the reserve has twice as many */
+#define FAMINE	       8u  /* pages at most; the reserve has twice as many */
 #define CROWD_PAGES    17u /* fewer are not worth a look at their flags: flow/discover.c */
 #define PROGRAMS_MAX   3u
 #define PAGERS	       2u
 #define UNITS	       64u
 #define CHUNKS	       8u
 #define STORE_BYTES    (16ull << 20)
-#define RUN_MAX	       96u /* pages that one call of the program is about */
+#define RUN_MAX	       96u  /* pages that one call of the program is about */
+#define MADVISE_SHARE  3u   /* one seed in so many takes pages as EVICT=madvise does */
+#define THREAD	       2000 /* of the program, as the kernel numbers it */
 
 /* ---- what the program wrote ----------------------------------------------------------------- */
 
@@ -64,11 +69,13 @@ struct written {
 	uint64_t at;	/* number of the act that made it so */
 	bool or_zeros;	/* a discard of it ran beside the write */
 	uint8_t owner;	/* number of the program that mapped it + 1, 0 none */
+	bool unseen;	/* mapped by a call that passed no hook, as libc's own are */
 };
 
 struct program {
 	unsigned number;
 	unsigned acts;
+	bool unseen; /* the call under way passes no hook */
 	bool discarding;
 	unsigned first, end, done; /* the discard: pages [done, end) are still to be discarded */
 	uint64_t since;
@@ -95,6 +102,10 @@ static struct {
 	bool closes_early, closed;
 	struct request request; /* of a program to the work thread: bring this home */
 	unsigned unhooked;	/* one remap in so many is not seen before it happens; 0 none */
+	unsigned rogue;		/* the same for what maps and unmaps; see passes_no_hook() */
+	unsigned transfers;	/* devices write to memory, in one act of 't' of so many; 0 never */
+	unsigned descriptors;	/* through which one does */
+	struct lock host;	/* as pager.c's */
 	const struct mood *mood;
 	unsigned low, span; /* the pages that the program is about */
 	pc_ns pause;	    /* longest rest */
@@ -104,6 +115,7 @@ static const unsigned spans[] = {12, 40, 150, 600, MODEL_PAGES};
 static const enum model_prot prots[] = {MODEL_RW, MODEL_RW, MODEL_READ, MODEL_NONE};
 static const pc_ns ages[] = {0, 0, 2 * PC_MS, 20 * PC_MS, 200 * PC_MS};
 static const unsigned unhooked[] = {0, 0, 1, 4};
+static const unsigned rogues[] = {0, 0, 0, 4};
 static const unsigned arounds[] = {0, 0, 1, 4, 9, 16, 64};
 static const uint8_t zeros[PC_PAGE];
 static const pc_ns pauses[] = {20000, 200000, 2 * PC_MS};
@@ -226,6 +238,7 @@ static void on_mapped(unsigned first, unsigned end)
 	for (; first < end; first++) {
 		set_written(first, 0, false);
 		sim.page[first].owner = own_number();
+		sim.page[first].unseen = sim.program[actor_self()].unseen;
 	}
 }
 
@@ -241,6 +254,7 @@ static void on_moved(unsigned from, unsigned to, unsigned pages)
 		set_written(to + i, sim.page[from + i].stamp,
 			    sim.page[from + i].or_zeros || being_discarded(from + i));
 		sim.page[to + i].owner = own_number();
+		sim.page[to + i].unseen = sim.page[from + i].unseen;
 	}
 }
 
@@ -284,6 +298,179 @@ static struct run some_run(unsigned first)
 
 	return (struct run){first, PC_MIN(first + pages, sim.low + sim.span)};
 }
+
+/* ---- the hooks, as preload/ has them --------------------------------------------------------- */
+
+static bool request_free(const void *arg)
+{
+	(void)arg;
+	return sim.closed || !sim.request.open;
+}
+
+static bool holds_some(pc_addr start, pc_addr end)
+{
+	bool held = false;
+
+	for (pc_addr at = unit_floor(start); at < end; at += PC_UNIT) {
+		const struct unit *u = range_find(at);
+
+		held |= u && unit_any_registered(u);
+	}
+	return held && !sim.closed;
+}
+
+/* Packed memory comes home, and stays there until it is included again. */
+static bool bring_home(pc_addr start, pc_addr end)
+{
+	if (!holds_some(start, end))
+		return false;
+	exclude_add(start, end);
+	actor_wait(request_free, NULL, 0);
+	sim.request = (struct request){.open = true, .start = start, .end = end};
+	actor_wait(request_free, NULL, 0);
+	return true;
+}
+
+static bool follows(void)
+{
+	return world.way == WAY_MADVISE;
+}
+
+static bool all_unseen(struct run r)
+{
+	for (unsigned i = r.first; i < r.end; i++)
+		if (sim.page[i].owner && !sim.page[i].unseen)
+			return false;
+	return true;
+}
+
+/* Libc changes its own memory behind the hooks; a rogue does so with any. */
+static bool passes_no_hook(struct run r)
+{
+	return follows() && (actors_chance(sim.rogue) || (all_unseen(r) && actors_chance(2)));
+}
+
+static bool is_known(struct run r)
+{
+	return follows() && mapped_all(model_addr(r.first), model_addr(r.end));
+}
+
+static void strike(struct run r)
+{
+	if (follows())
+		mapped_remove(model_addr(r.first), model_addr(r.end));
+}
+
+static void note(struct run r)
+{
+	if (follows())
+		mapped_add(model_addr(r.first), model_addr(r.end));
+}
+
+static int map(struct run r, unsigned kind)
+{
+	struct program *p = &sim.program[actor_self()];
+	int err;
+
+	p->unseen = passes_no_hook(r);
+	if (!p->unseen)
+		strike(r);
+	err = model_mmap(r.first, r.end, kind);
+	if (!err && !p->unseen)
+		note(r);
+	return err;
+}
+
+static void unmap(struct run r)
+{
+	if (!passes_no_hook(r))
+		strike(r);
+	model_munmap(r.first, r.end);
+}
+
+/* pager_forget() */
+static void forget(pc_addr start, pc_addr end)
+{
+	if (!holds_some(start, end))
+		return;
+	lock_take(&sim.host);
+	gate_close(&world.gate);
+	forget_away(0, start, end);
+	gate_open(&world.gate);
+	lock_release(&sim.host);
+}
+
+/* layout_discard() */
+static void discard_seen(struct run r, unsigned *done)
+{
+	const pc_addr start = model_addr(r.first), end = model_addr(r.end);
+	unsigned held = mapped_hold(start, end);
+	bool excluded = false;
+
+	if (is_known(r))
+		forget(start, end);
+	else
+		excluded = bring_home(start, end);
+	model_discard(r.first, r.end, done);
+	if (excluded)
+		exclude_remove(start, end);
+	mapped_release(held);
+}
+
+/* What a rogue leaves in the table of mappings is wrong: its discards go by the hooks. */
+static void discard(struct run r, unsigned *done)
+{
+	if (follows() && (sim.rogue || !passes_no_hook(r)))
+		discard_seen(r, done);
+	else
+		model_discard(r.first, r.end, done);
+}
+
+static int remap_seen(struct run r, unsigned to, unsigned pages, bool keep_old)
+{
+	const pc_addr start = model_addr(r.first), end = model_addr(r.end);
+	bool excluded = !actors_chance(sim.unhooked) && bring_home(start, end);
+	int err = model_mremap(r.first, r.end, to, pages, keep_old);
+
+	if (excluded)
+		exclude_remove(start, end);
+	return err;
+}
+
+static int remap(struct run r, unsigned to, unsigned pages, bool keep_old)
+{
+	const struct run target = {to, to + pages}, both[] = {r, target};
+	struct program *p = &sim.program[actor_self()];
+	bool known = is_known(r);
+	int err;
+
+	p->unseen = !known;
+	if (passes_no_hook(both[0]) && passes_no_hook(both[1]))
+		return model_mremap(r.first, r.end, to, pages, keep_old);
+	strike(r);
+	strike(target);
+	err = remap_seen(r, to, pages, keep_old);
+	if (known && !err)
+		note(target);
+	if (known && (err || keep_old))
+		note(r);
+	return err;
+}
+
+static int grow(struct run r, unsigned pages)
+{
+	bool known = is_known(r);
+	int err;
+
+	sim.program[actor_self()].unseen = !known;
+	strike(r);
+	err = model_grow(r.end, pages);
+	if (known)
+		note((struct run){r.first, err ? r.end : r.end + pages});
+	return err;
+}
+
+/* ---- what they do --------------------------------------------------------------------------- */
 
 static void read_page(unsigned page)
 {
@@ -334,7 +521,7 @@ static void act_map(void)
 {
 	struct run r = some_run(some_page());
 
-	if (model_mmap(r.first, r.end, (unsigned)actors_roll(3)))
+	if (!on_question(r.first, r.end) || map(r, (unsigned)actors_roll(3)))
 		return;
 	for (unsigned i = r.first; i < r.end; i++)
 		write_page(i);
@@ -344,7 +531,8 @@ static void act_map_over(void)
 {
 	struct run r = some_run(some_mapped_page());
 
-	model_mmap(r.first, r.end, (unsigned)actors_roll(3));
+	if (on_question(r.first, r.end))
+		map(r, (unsigned)actors_roll(3));
 	if (actors_chance(2))
 		write_page(r.first);
 }
@@ -353,7 +541,8 @@ static void act_unmap(void)
 {
 	struct run r = some_run(some_mapped_page());
 
-	model_munmap(r.first, r.end);
+	if (on_question(r.first, r.end))
+		unmap(r);
 }
 
 /* Up to the first page that another thread may have plans for. */
@@ -374,46 +563,10 @@ static void act_discard(struct program *p)
 	p->end = r.end;
 	p->since = ++sim.act;
 	p->discarding = true;
-	model_discard(r.first, r.end, &p->done);
+	discard(r, &p->done);
 	p->discarding = false;
 	if (actors_chance(2))
 		read_page(r.first);
-}
-
-static bool request_free(const void *arg)
-{
-	(void)arg;
-	return sim.closed || !sim.request.open;
-}
-
-/* As the library's hooks do: packed memory comes home before it is remapped, and stays there. */
-static bool bring_home(pc_addr start, pc_addr end)
-{
-	bool held = false;
-
-	for (pc_addr at = unit_floor(start); at < end; at += PC_UNIT) {
-		const struct unit *u = range_find(at);
-
-		held |= u && unit_any_registered(u);
-	}
-	if (!held || sim.closed)
-		return false;
-	exclude_add(start, end);
-	actor_wait(request_free, NULL, 0);
-	sim.request = (struct request){.open = true, .start = start, .end = end};
-	actor_wait(request_free, NULL, 0);
-	return true;
-}
-
-static int remap(struct run r, unsigned to, unsigned pages, bool keep_old)
-{
-	const pc_addr start = model_addr(r.first), end = model_addr(r.end);
-	bool excluded = !actors_chance(sim.unhooked) && bring_home(start, end);
-	int err = model_mremap(r.first, r.end, to, pages, keep_old);
-
-	if (excluded)
-		exclude_remove(start, end);
-	return err;
 }
 
 static void act_remap(void)
@@ -435,7 +588,8 @@ static void act_remap(void)
 	if (actors_chance(3))
 		to = r.first + 1 + (unsigned)actors_roll(2) * PC_UNIT_PAGES;
 	to = PC_MIN(to, MODEL_PAGES - pages);
-	remap(r, to, pages, actors_chance(3));
+	if (on_question(r.first, r.end) && on_question(to, to + pages))
+		remap(r, to, pages, actors_chance(3));
 	if (actors_chance(2))
 		read_page(to);
 }
@@ -443,13 +597,16 @@ static void act_remap(void)
 static void act_grow(void)
 {
 	unsigned page = some_mapped_page();
-	struct run whole;
+	struct run whole, r;
 
 	if (!model_mapped(page))
 		return;
 	model_mapping(page, &whole.first, &whole.end);
-	if (!model_grow(whole.end, 1 + (unsigned)actors_roll(16)))
-		write_page(whole.end);
+	r = (struct run){whole.end, whole.end};
+	while (r.first > whole.first && sim.page[r.first - 1].owner == own_number())
+		r.first--;
+	if (r.first < r.end && !grow(r, 1 + (unsigned)actors_roll(16)))
+		write_page(r.end);
 }
 
 static void act_protect(void)
@@ -467,6 +624,53 @@ static void act_pin(void)
 	model_pin(page, actors_roll(4 * sim.pause));
 }
 
+/* Bytes come to the frame that a page was in: nobody sees them if it has another one by now. */
+static void arrive(unsigned page, uint64_t frame)
+{
+	uint64_t stamp = new_stamp();
+
+	set_written(page, stamp, false);
+	if (model_frame(page) == frame)
+		expand(stamp, model_poke(page));
+	actor_trace("%#lx arrives in page %u%s", (long)stamp, page,
+		    model_frame(page) == frame ? "" : ", which is elsewhere");
+}
+
+/* A device writes to a page of this program's, which it has pinned through a descriptor. */
+static void act_transfer(void)
+{
+	unsigned page = some_mapped_page();
+	uint8_t *bytes;
+	uint64_t frame;
+
+	sim.descriptors++;
+	bytes = model_touch(page, true);
+	if (bytes && sim.page[page].owner == own_number()) {
+		observe(page, bytes);
+		frame = model_frame(page);
+		model_pin(page, 1000 * PC_SEC);
+		actor_sleep(actors_roll(4 * sim.pause));
+		arrive(page, frame);
+		model_unpin(page);
+	}
+	sim.descriptors--;
+}
+
+/* To the program's own memory, as debuggers do: mappings stay meanwhile, protection may come. */
+static void act_write_mem(void)
+{
+	unsigned page = some_mapped_page();
+	uint64_t frame = sim.page[page].owner == own_number() ? model_mem_begin(page) : 0;
+
+	if (!frame)
+		return;
+	observe(page, model_peek(page));
+	for (uint64_t n = actors_roll(20); n; n--)
+		actor_yield();
+	arrive(page, frame);
+	model_mem_end();
+}
+
 /* What the threads of a run do; act_discard needs to know who does it. */
 struct mood {
 	const char *acts;   /* one letter an act; more of a letter, more of the act */
@@ -474,11 +678,11 @@ struct mood {
 };
 
 static const struct mood moods[] = {
-    {"rrwwRRWmoudddxxgptt", 2}, /* a bit of all */
-    {"rrrwwRWt", 12},		/* touching, while memory leaves as fast as it can */
-    {"rwRWddddt", 10},		/* discarding */
-    {"rrRWmoudxxxgpt", 8},	/* the layout in motion */
-    {"rrrrrwwd", 15},		/* a crowd, see begin_crowd() */
+    {"rrwwRRWmoudddxxgpttk", 2}, /* a bit of all */
+    {"rrrwwRWtk", 12},		 /* touching, while memory leaves as fast as it can */
+    {"rwRWddddt", 10},		 /* discarding */
+    {"rrRWmoudxxxgpt", 8},	 /* the layout in motion */
+    {"rrrrrwwd", 15},		 /* a crowd, see begin_crowd() */
 };
 
 static void act(struct program *p, char letter)
@@ -518,8 +722,16 @@ static void act(struct program *p, char letter)
 		act_protect();
 		return;
 	case 't':
-		act_pin();
+		if (actors_chance(sim.transfers))
+			act_transfer();
+		else
+			act_pin();
 		actor_sleep(actors_roll(sim.pause));
+		return;
+	case 'k':
+		/* What is moved takes its frame along, to where the model does not follow. */
+		if (follows())
+			act_write_mem();
 		return;
 	}
 	actor_fail("no act is called %c", letter);
@@ -530,7 +742,7 @@ static void program_main(void *arg)
 	struct program *p = arg;
 
 	if (sim.span == CROWD_PAGES)
-		model_mmap(sim.low, sim.low + sim.span, 0);
+		map((struct run){sim.low, sim.low + sim.span}, 0);
 	for (unsigned i = 0; i < 4; i++)
 		act_map();
 	for (unsigned i = 0; i < p->acts; i++)
@@ -580,7 +792,8 @@ static void check_rows(void)
 	check(sum_rows(PC_U_away) == away, "the unit table has another count of pages away");
 	check(sum_rows(PC_U_staged) == staged, "the unit table has another count of pages staged");
 	check(sum_rows(PC_U_taken) - sum_rows(PC_U_given_back) - sum_rows(PC_U_restored) -
-			      sum_rows(PC_U_dropped) == away,
+		      sum_rows(PC_U_dropped) ==
+		  away,
 	      "the unit table does not close");
 }
 
@@ -604,10 +817,11 @@ static void check_books(void)
 	check(!stats_get(PC_V_pages_stored), "pages_stored is not 0");
 	check(!stats_get(PC_V_pages_staged), "pages_staged is not 0");
 	check(!stats_get(PC_V_pages_same), "pages_same is not 0");
-	check(sum_rows(PC_U_taken) == stats_get(PC_V_take_pages) &&
-		      sum_rows(PC_U_packed) == stats_get(PC_V_pages_evicted) &&
-		      sum_rows(PC_U_restored) == stats_get(PC_V_pages_restored) &&
-		      sum_rows(PC_U_refaults) == stats_get(PC_V_refaults),
+	check(sum_rows(PC_U_taken) ==
+		      stats_get(PC_V_take_pages) + stats_get(PC_V_take_madvise_pages) &&
+		  sum_rows(PC_U_packed) == stats_get(PC_V_pages_evicted) &&
+		  sum_rows(PC_U_restored) == stats_get(PC_V_pages_restored) &&
+		  sum_rows(PC_U_refaults) == stats_get(PC_V_refaults),
 	      "the unit table says otherwise than the counters");
 	check(stats_get(PC_V_pages_evicted) ==
 		  stats_get(PC_V_pages_restored) + stats_get(PC_V_pages_dropped),
@@ -703,7 +917,7 @@ static void work_main(void *arg)
 
 	(void)arg;
 	reserve_start();
-	while (!programs_ended(NULL) && (!sim.closes_early || rounds--)) {
+	while (!programs_ended(NULL) && !world.pinned && (!sim.closes_early || rounds--)) {
 		serve_request();
 		some_work();
 	}
@@ -720,7 +934,10 @@ static void pager_main(void *arg)
 /* ---- what has no part in it ----------------------------------------------------------------- */
 
 _Noreturn void __wrap_pc_fatal(const char *what, uint64_t fact1, uint64_t fact2);
+int __wrap_pins_held(int tid);
 int __wrap_task_each(task_fn *fn, void *arg);
+bool __wrap_task_is_kernel_made(int tid);
+bool __wrap_task_is_zombie(int tid);
 bool __wrap_task_alive(int tid);
 int __wrap_task_cpu(int tid);
 int64_t __wrap_pressure_anon(const struct pressure *p);
@@ -731,12 +948,32 @@ _Noreturn void __wrap_pc_fatal(const char *what, uint64_t fact1, uint64_t fact2)
 	abort();
 }
 
-/* The program's threads keep their control blocks elsewhere. */
+/* Descriptors are looked at one after the other. */
+int __wrap_pins_held(int tid)
+{
+	bool held = sim.descriptors;
+
+	actor_yield();
+	if (actors_chance(100))
+		return -ENOENT;
+	return (held || sim.descriptors) + (tid & 0);
+}
+
+/* The program's threads, of which one is enough, keep their control blocks elsewhere. */
 int __wrap_task_each(task_fn *fn, void *arg)
 {
-	(void)fn;
-	(void)arg;
+	fn(THREAD, arg);
 	return 0;
+}
+
+bool __wrap_task_is_kernel_made(int tid)
+{
+	return tid != THREAD;
+}
+
+bool __wrap_task_is_zombie(int tid)
+{
+	return tid != THREAD;
 }
 
 bool __wrap_task_alive(int tid)
@@ -798,11 +1035,13 @@ static void begin_tables(void)
 	forkless_remove(0, PC_ADDR_MAX);
 	exclude_reset();
 	exclude_remove(0, PC_ADDR_MAX);
+	mapped_reset();
+	mapped_forget();
+	thread_add(THREAD, PC_PAGE, PC_PAGE);
 }
 
 static void begin_options(void)
 {
-
 	options_defaults(&options);
 	options.cold_age = ages[actors_roll(PC_ARRAY_LEN(ages))];
 	options.fault_around = arounds[actors_roll(PC_ARRAY_LEN(arounds))];
@@ -814,10 +1053,14 @@ static void begin_options(void)
 static void begin_world(void)
 {
 	memset(&world, 0, sizeof(world));
-	world.uffd = (struct uffd){.fd = MODEL_UFFD, .thread_id = true};
+	world.way = actors_chance(MADVISE_SHARE) ? WAY_MADVISE : WAY_MOVE;
+	world.uffd = (struct uffd){
+	    .fd = MODEL_UFFD, .thread_id = true, .protects = world.way == WAY_MADVISE};
 	world.pagemap.fd = MODEL_MAP;
+	world.pagemap.way = actors_chance(3) ? PAGEMAP_READ : PAGEMAP_SCANNED;
 	world.maps = MODEL_MAPS;
-	world.mapping_at = vma_query;
+	world.mem = MODEL_MEM;
+	world.mapping_at = actors_chance(16) ? vma_search : vma_query;
 	world.smaps = MODEL_SMAPS;
 	world.cold_age = options.cold_age;
 	world.everything = !options.cold_age;
@@ -828,6 +1071,13 @@ static void begin_world(void)
 	forget_settled();
 	sample_start(1000);
 	SET(soft_cap_bytes, actors_chance(3) ? actors_roll(MODEL_PAGES) * PC_PAGE : 0);
+}
+
+/* Who is seen with a device's descriptor is left alone from then on: that ends most of a run. */
+static void begin_way(void)
+{
+	sim.rogue = follows() ? rogues[actors_roll(PC_ARRAY_LEN(rogues))] : 0;
+	sim.transfers = follows() && !actors_chance(4) ? 0 : 4;
 }
 
 static void begin_crew(void)
@@ -888,8 +1138,8 @@ static void begin_program(void)
 }
 
 /*
- * Everybody at the same few pages, which leave at once and are discarded while two pagers have faults
- * on them: what one of them read has often become untrue before it looks further.
+ * Everybody at the same few pages, which leave at once and are discarded while two pagers have
+ * faults on them: what one of them read has often become untrue before it looks further.
  */
 static void begin_crowd(struct model_odds *odds)
 {
@@ -922,6 +1172,8 @@ static const char *run_seed(uint64_t seed, enum model_law broken, bool trace)
 	sim.closed = false;
 	sim.request.open = false;
 	sim.unhooked = unhooked[actors_roll(PC_ARRAY_LEN(unhooked))];
+	sim.descriptors = 0;
+	lock_reset(&sim.host);
 	begin_program();
 	odds = some_odds();
 	begin_options();
@@ -932,7 +1184,10 @@ static const char *run_seed(uint64_t seed, enum model_law broken, bool trace)
 	begin_tables();
 	begin_world();
 	begin_crew();
+	begin_way();
 	model_begin(staging_space, staging_space_bytes(CHUNKS), &watch, &odds, broken);
+	if (follows())
+		model_open_protecting();
 	spawn_all();
 	return actors_run();
 }
@@ -977,6 +1232,8 @@ static const enum pc_value_id met[] = {
     PC_V_take_invalid,
     PC_V_take_lost_race,
     PC_V_take_removing,
+    PC_V_take_madvise_pages,
+    PC_V_faults_wp,
     PC_V_give_back_pages,
     PC_V_give_back_units,
     PC_V_compress_same,

@@ -1,6 +1,8 @@
 /*
  * What the kernel answers, as the rest of the pager sees it: every errno its result, partial work
- * honoured, every message decoded; and the ioctls carry what was meant.
+ * honoured, every message decoded; and the ioctls carry what was meant. Then, of the calls with
+ * which pages are protected, that the kernel of this machine does what flow/shed.h takes for
+ * granted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +12,9 @@
 #include <string.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +29,7 @@
 
 #define DIED 99
 
+long __real_sys_call(long nr, long a, long b, long c, long d, long e, long f);
 long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f);
 _Noreturn void __wrap_pc_fatal(const char *what, uint64_t fact1, uint64_t fact2);
 
@@ -46,6 +52,7 @@ static struct {
 		struct uffdio_zeropage zero;
 		struct uffdio_register reg;
 		struct uffdio_range range;
+		struct uffdio_writeprotect protect;
 	} arg;
 	struct uffd_msg message;
 	/* for opening */
@@ -53,6 +60,7 @@ static struct {
 	uint64_t features_refused;
 	int next_fd, closed[STORIES];
 	unsigned closes;
+	bool real; /* all calls go to the machine's own */
 } kernel;
 
 static long answer_ioctl(int fd, unsigned long request, void *arg)
@@ -75,9 +83,8 @@ static long answer_ioctl(int fd, unsigned long request, void *arg)
 
 long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 {
-	(void)d;
-	(void)e;
-	(void)f;
+	if (kernel.real)
+		return __real_sys_call(nr, a, b, c, d, e, f);
 	switch (nr) {
 	case __NR_ioctl:
 		return answer_ioctl((int)a, (unsigned long)b, (void *)c);
@@ -137,6 +144,8 @@ static void test_every_error_has_its_result(void **unused)
 				 results[i].result);
 		assert_int_equal(done, 0);
 		assert_int_equal(uffd_zero(&uffd, TO, PC_PAGE), results[i].result);
+		assert_int_equal(uffd_protect(&uffd, TO, TO + PC_PAGE), results[i].result);
+		assert_int_equal(uffd_unprotect(&uffd, TO, TO + PC_PAGE), results[i].result);
 	}
 }
 
@@ -205,6 +214,24 @@ static void test_ranges_are_passed_as_start_and_length(void **unused)
 	assert_int_equal(kernel.request, UFFDIO_ZEROPAGE);
 	assert_int_equal(kernel.arg.zero.range.start, TO);
 	assert_int_equal(kernel.arg.zero.mode, 0);
+}
+
+static void test_what_protects_registers_for_it(void **unused)
+{
+	const struct uffd protecting = {.fd = FD, .protects = true};
+
+	(void)unused;
+	uffd_register(&protecting, TO, TO + PC_PAGE);
+	assert_int_equal(kernel.arg.reg.mode,
+			 UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
+	uffd_protect(&protecting, TO, TO + 3 * PC_PAGE);
+	assert_int_equal(kernel.request, UFFDIO_WRITEPROTECT);
+	assert_int_equal(kernel.arg.protect.range.start, TO);
+	assert_int_equal(kernel.arg.protect.range.len, 3 * PC_PAGE);
+	assert_int_equal(kernel.arg.protect.mode, UFFDIO_WRITEPROTECT_MODE_WP);
+	/* Without DONTWAKE: who waits is woken. */
+	uffd_unprotect(&protecting, TO, TO + 3 * PC_PAGE);
+	assert_int_equal(kernel.arg.protect.mode, 0);
 }
 
 static void test_a_pending_event_is_seen(void **unused)
@@ -393,6 +420,218 @@ static void test_no_permission_is_said(void **unused)
 	assert_int_equal(kernel.closes, 0);
 }
 
+/* ---- the machine's own kernel ---------------------------------------------------------------- */
+
+#define PAGES	   8u
+#define REAL(test) cmocka_unit_test_setup_teardown(test, start_real, stop_real)
+
+/* Memory that a userfaultfd of the protecting kind has registered; page 6 is absent. */
+static struct {
+	struct uffd fd;
+	uint8_t *at;
+	pc_addr start;
+} ours;
+
+static pc_addr page(unsigned i)
+{
+	return ours.start + i * PC_PAGE;
+}
+
+static int start_real(void **unused)
+{
+	start(unused);
+	kernel.real = true;
+	ours.at =
+	    mmap(NULL, PAGES * PC_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (ours.at == MAP_FAILED)
+		return -1;
+	ours.start = (pc_addr)ours.at;
+	for (unsigned i = 0; i < PAGES; i++)
+		if (i != 6)
+			ours.at[i * PC_PAGE] = 1;
+	if (uffd_open_protecting(&ours.fd))
+		return 0;
+	return uffd_register(&ours.fd, page(0), page(PAGES));
+}
+
+static int stop_real(void **unused)
+{
+	(void)unused;
+	uffd_close(&ours.fd);
+	return munmap(ours.at, PAGES * PC_PAGE);
+}
+
+static void want_userfaultfd(void)
+{
+	if (ours.fd.fd >= 0)
+		return;
+	print_message("SKIP: userfaultfd is not permitted, or cannot protect\n");
+	skip();
+}
+
+/* The next message; the test fails if none comes. */
+static struct uffd_event next_message(void)
+{
+	struct pollfd p = {.fd = ours.fd.fd, .events = POLLIN};
+	struct uffd_event e;
+
+	assert_int_equal(poll(&p, 1, 30000), 1);
+	assert_int_equal(uffd_read(&ours.fd, &e), 1);
+	return e;
+}
+
+static void no_message(void)
+{
+	struct uffd_event e;
+
+	assert_int_equal(uffd_read(&ours.fd, &e), 0);
+}
+
+static void *write_byte(void *at)
+{
+	*(volatile uint8_t *)at = 7;
+	return NULL;
+}
+
+static void *read_byte(void *at)
+{
+	return (void *)(uintptr_t) * (volatile uint8_t *)at;
+}
+
+static void *unmap_page(void *at)
+{
+	return (void *)(intptr_t)munmap(at, PC_PAGE);
+}
+
+static pthread_t begin(void *(*fn)(void *), unsigned i)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, fn, ours.at + i * PC_PAGE), 0);
+	return thread;
+}
+
+static uintptr_t end(pthread_t thread)
+{
+	void *ret;
+
+	assert_int_equal(pthread_join(thread, &ret), 0);
+	return (uintptr_t)ret;
+}
+
+static void test_a_write_waits_until_it_is_let_through(void **unused)
+{
+	struct uffd_event e;
+	pthread_t writer;
+
+	(void)unused;
+	want_userfaultfd();
+	assert_int_equal(uffd_protect(&ours.fd, page(1), page(3)), UFFD_DONE);
+	writer = begin(write_byte, 2);
+	e = next_message();
+	assert_int_equal(e.kind, UFFD_FAULT);
+	assert_int_equal(e.start, page(2));
+	assert_true(e.wp && e.write && !e.minor);
+	assert_int_equal(ours.at[2 * PC_PAGE], 1);
+	/* Its neighbour's protection is another matter. */
+	assert_int_equal(uffd_unprotect(&ours.fd, page(1), page(2)), UFFD_DONE);
+	usleep(20000);
+	assert_int_equal(ours.at[2 * PC_PAGE], 1);
+	assert_int_equal(uffd_unprotect(&ours.fd, page(2), page(3)), UFFD_DONE);
+	end(writer);
+	assert_int_equal(ours.at[2 * PC_PAGE], 7);
+	write_byte(ours.at + PC_PAGE);
+	no_message();
+}
+
+/* Taken while a write waits: what the copy brings is what it writes to. */
+static void test_a_copy_wakes_who_waited_to_write(void **unused)
+{
+	static uint8_t bytes[PC_PAGE] = {3, 4};
+	pthread_t writer;
+	uint64_t done;
+	int error;
+
+	(void)unused;
+	want_userfaultfd();
+	assert_int_equal(uffd_protect(&ours.fd, page(4), page(5)), UFFD_DONE);
+	writer = begin(write_byte, 4);
+	assert_true(next_message().wp);
+	assert_int_equal(madvise(ours.at + 4 * PC_PAGE, PC_PAGE, MADV_DONTNEED), 0);
+	assert_int_equal(uffd_copy(&ours.fd, page(4), bytes, PC_PAGE, true, &done, &error),
+			 UFFD_DONE);
+	end(writer);
+	assert_int_equal(ours.at[4 * PC_PAGE], 7);
+	assert_int_equal(ours.at[4 * PC_PAGE + 1], 4);
+	no_message();
+}
+
+/* Discards raise nothing, absent pages are not protected, and zeros come to who waits. */
+static void test_what_is_absent_is_filled_unprotected(void **unused)
+{
+	pthread_t reader;
+	struct uffd_event e;
+
+	(void)unused;
+	want_userfaultfd();
+	assert_int_equal(uffd_protect(&ours.fd, page(5), page(7)), UFFD_DONE);
+	assert_int_equal(madvise(ours.at + 5 * PC_PAGE, PC_PAGE, MADV_DONTNEED), 0);
+	no_message();
+	reader = begin(read_byte, 6);
+	e = next_message();
+	assert_int_equal(e.start, page(6));
+	assert_true(!e.wp && !e.write);
+	assert_int_equal(uffd_zero(&ours.fd, page(5), 2 * PC_PAGE), UFFD_DONE);
+	assert_int_equal(end(reader), 0);
+	write_byte(ours.at + 5 * PC_PAGE);
+	write_byte(ours.at + 6 * PC_PAGE);
+	no_message();
+	assert_int_equal(uffd_zero(&ours.fd, page(5), PC_PAGE), UFFD_EXISTS);
+}
+
+/* Until the report has been read nothing is protected, and nothing let through. */
+static void test_a_pending_unmap_refuses_protection(void **unused)
+{
+	struct uffd_event e;
+	pthread_t unmapper;
+	bool pending = false;
+
+	(void)unused;
+	want_userfaultfd();
+	assert_false(uffd_pending(&ours.fd));
+	unmapper = begin(unmap_page, 0);
+	for (unsigned tries = 0; !pending && tries < 30000; tries++) {
+		pending = uffd_pending(&ours.fd);
+		usleep(1000);
+	}
+	assert_true(pending);
+	assert_int_equal(uffd_protect(&ours.fd, page(1), page(2)), UFFD_AGAIN);
+	assert_int_equal(uffd_unprotect(&ours.fd, page(1), page(2)), UFFD_AGAIN);
+	e = next_message();
+	assert_int_equal(e.kind, UFFD_UNMAP);
+	assert_int_equal(e.start, page(0));
+	assert_int_equal(end(unmapper), 0);
+	assert_false(uffd_pending(&ours.fd));
+	assert_int_equal(uffd_protect(&ours.fd, page(1), page(2)), UFFD_DONE);
+}
+
+static void test_only_registered_memory_is_protected(void **unused)
+{
+	(void)unused;
+	want_userfaultfd();
+	assert_int_equal(uffd_protect(&ours.fd, page(1), page(4)), UFFD_DONE);
+	/* With the registration the protection goes: nobody would answer. */
+	assert_int_equal(uffd_unregister(&ours.fd, page(2), page(4)), 0);
+	write_byte(ours.at + 2 * PC_PAGE);
+	assert_int_equal(uffd_protect(&ours.fd, page(2), page(3)), UFFD_GONE);
+	/* What came before the part that is not registered may have been done, or not. */
+	assert_int_equal(uffd_protect(&ours.fd, page(0), page(3)), UFFD_GONE);
+	end(begin(write_byte, 3));
+	assert_int_equal(uffd_unprotect(&ours.fd, page(0), page(2)), UFFD_DONE);
+	write_byte(ours.at);
+	no_message();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -401,6 +640,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_a_move_allows_no_holes, start),
 	    cmocka_unit_test_setup(test_a_copy_wakes_if_asked, start),
 	    cmocka_unit_test_setup(test_ranges_are_passed_as_start_and_length, start),
+	    cmocka_unit_test_setup(test_what_protects_registers_for_it, start),
 	    cmocka_unit_test_setup(test_a_pending_event_is_seen, start),
 	    cmocka_unit_test_setup(test_moves_that_could_be_huge_end_the_process, start),
 	    cmocka_unit_test_setup(test_nothing_to_read_is_no_error, start),
@@ -413,6 +653,11 @@ int main(void)
 	    cmocka_unit_test_setup(test_thread_ids_are_optional, start),
 	    cmocka_unit_test_setup(test_events_are_not, start),
 	    cmocka_unit_test_setup(test_no_permission_is_said, start),
+	    REAL(test_a_write_waits_until_it_is_let_through),
+	    REAL(test_a_copy_wakes_who_waited_to_write),
+	    REAL(test_what_is_absent_is_filled_unprotected),
+	    REAL(test_a_pending_unmap_refuses_protection),
+	    REAL(test_only_registered_memory_is_protected),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
