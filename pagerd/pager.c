@@ -751,8 +751,10 @@ void pager_quit(enum pc_inert reason)
 		return;
 	if (!host.quit && !host.pauses)
 		stop_work(reason);
-	if (!host.quit)
+	if (!host.quit) {
 		tables_stop();
+		segment_own();
+	}
 	host.quit = true;
 	show(PC_STATE_INERT, reason);
 	leave_host();

@@ -6,6 +6,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "kernel/caps.h"
+#include "tables.h"
 
 #include <errno.h>
 #include <linux/fcntl.h>
@@ -97,5 +98,6 @@ void segment_own(void)
 
 	for (uint32_t i = 0; i < n; i++)
 		s->own[i] = (struct pc_own){span[i].start, span[i].end};
+	s->tables = tables_where();
 	store_release(&s->own_count, n); /* pairs with the reader of the segment */
 }

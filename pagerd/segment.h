@@ -16,7 +16,10 @@ int segment_start(const char *program);
 /* By the work thread, in its own descriptor table, which keeps the descriptor. 0 or -errno. */
 int segment_publish(void);
 
-/* Tells readers where the pager's own memory lies now. By the work thread. */
+/*
+ * Tells readers where the pager's own memory lies now, and in it the tables. By the work thread, or
+ * when there is none.
+ */
 void segment_own(void);
 
 #endif

@@ -1,6 +1,7 @@
 #include "tables.h"
 
 #include "base/pool.h"
+#include "base/stats.h"
 #include "base/sys.h"
 #include "state/range.h"
 #include "state/staging.h"
@@ -94,4 +95,20 @@ void tables_stop(void)
 	unmap(&tables.slots);
 	unmap(&tables.slabs);
 	unmap(&tables.store);
+}
+
+struct pc_tables tables_where(void)
+{
+	if (!tables.store.at)
+		return (struct pc_tables){0};
+	return (struct pc_tables){
+	    .self = (uint64_t)stats_segment(),
+	    .units = (uint64_t)range_units(),
+	    .staging = staging_slot_addr(0),
+	    .store = (uint64_t)tables.store.at,
+	    .staging_bytes = (uint64_t)tables.max_chunks * PC_UNIT,
+	    .store_bytes = tables.store_max,
+	    .unit_bytes = sizeof(struct unit),
+	    .unit_max = tables.max_units,
+	};
 }

@@ -5,6 +5,7 @@
 #define PC_TABLES_H
 
 #include "base/types.h"
+#include "predicomp/segment.h"
 
 /*
  * Reserves address space for managing up to `memory` bytes, on the first call, and starts every
@@ -17,5 +18,8 @@ int tables_start(uint64_t memory);
  * would be populated.
  */
 void tables_stop(void);
+
+/* Where they lie; all zero when they do not. */
+struct pc_tables tables_where(void);
 
 #endif

@@ -116,6 +116,20 @@ struct pc_mailbox {
 	uint64_t done; /* pages restored, taken and packed, or 0 */
 };
 
+/*
+ * Where the tables lie in the process, for whoever reads its core dump (`predicomp core fix`): what is
+ * there is as pagerd/state/ says, and means the same in one version of the library only.
+ */
+struct pc_tables {
+	uint64_t self;	  /* address of the segment; 0: there are no tables */
+	uint64_t units;	  /* of struct unit[unit_max] */
+	uint64_t staging; /* of slot 0 */
+	uint64_t store;
+	uint64_t staging_bytes, store_bytes;
+	uint32_t unit_bytes; /* sizeof(struct unit) */
+	uint32_t unit_max;
+};
+
 #define PC_CAPS_MAX    32u
 #define PC_OPTIONS_MAX 32u
 
@@ -160,6 +174,7 @@ struct pc_segment {
 	/* Where the pager's own memory lies, as of its last start: not the program's, never managed. */
 	uint32_t own_count;
 	struct pc_own own[PC_OWN_MAX];
+	struct pc_tables tables;
 };
 
 #endif

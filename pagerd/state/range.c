@@ -63,6 +63,11 @@ size_t range_resident_bytes(void)
 	       PC_MIN(table.slots * sizeof(uint32_t), table.in_use * PC_PAGE);
 }
 
+const struct unit *range_units(void)
+{
+	return table.unit;
+}
+
 /* Fibonacci hashing: neighbours spread, and the best bits are the high ones. */
 static uint32_t home_of(pc_addr addr)
 {

@@ -47,6 +47,7 @@ struct unit {
 size_t range_table_bytes(uint32_t max_units);
 void range_start(void *memory, uint32_t max_units);
 size_t range_resident_bytes(void);
+const struct unit *range_units(void); /* all max_units, used or not: for readers of a core dump */
 
 struct unit *range_find(pc_addr addr);   /* NULL if there is none */
 struct unit *range_ensure(pc_addr addr); /* NULL if the table is full or addr too high */

@@ -3,9 +3,9 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/mem.h"
-#include "state/codec.h"
+#include "state/entry.h"
 
-#define GRAIN	       16u /* handles count in it; every slot size is a multiple */
+#define GRAIN	       ENTRY_GRAIN /* every slot size is a multiple */
 #define SLOT_MIN       48u
 #define SLAB_WORDS     ((STORE_SLAB / SLOT_MIN + 63) / 64)
 #define COMPACT_MIN    (1u << 20)
@@ -52,13 +52,6 @@ struct class
 	uint64_t live;	  /* packed bytes of them */
 	uint32_t partial; /* list of PARTIAL slabs */
 	uint32_t slabs;	  /* PARTIAL, FULL and MARKED */
-};
-
-struct entry {
-	uint32_t crc;
-	uint16_t len;
-	uint16_t pad;
-	unsigned char bytes[];
 };
 
 _Static_assert(sizeof(struct entry) == STORE_HEADER, "slots are laid out by STORE_HEADER");
@@ -168,19 +161,6 @@ static struct place locate(store_ref ref)
 	if (!(load_acquire(&p.slab->taken[p.slot / 64]) & bit_of(p)))
 		return nowhere;
 	return p;
-}
-
-static bool length_fits(const struct slab *s, unsigned len)
-{
-	return len >= 1 && len <= PC_PAGE && len + STORE_HEADER <= s->slot_bytes;
-}
-
-/* `len` is e->len, read once: a wild write may change it between a check and its use. */
-static uint32_t entry_crc(const struct entry *e, unsigned len, uint32_t seed)
-{
-	size_t unchecked = offsetof(struct entry, len);
-
-	return codec_crc(seed, &e->len, STORE_HEADER - unchecked + len);
 }
 
 /* --- states, by the work thread -------------------------------------------------------------- */
@@ -388,8 +368,8 @@ struct store_bytes store_peek(store_ref ref, uint32_t seed)
 	if (!p.slab)
 		return bad;
 	e = entry_at(p);
-	len = load_relaxed(&e->len);
-	if (!length_fits(p.slab, len) || entry_crc(e, len, seed) != e->crc)
+	len = entry_check(e, p.slab->slot_bytes, seed);
+	if (!len)
 		return bad;
 	return (struct store_bytes){.bytes = e->bytes, .len = len};
 }
@@ -397,7 +377,7 @@ struct store_bytes store_peek(store_ref ref, uint32_t seed)
 void store_prefetch(store_ref ref)
 {
 	/* A prefetch reads nothing: a wrong handle is as harmless as a right one. */
-	const unsigned char *at = store.space + (ref - 1) * GRAIN;
+	const unsigned char *at = store.space + entry_offset(ref);
 
 	__builtin_prefetch(&store.slab[(ref - 1) / (STORE_SLAB / GRAIN)]);
 	for (unsigned i = 0; i < PREFETCH_BYTES; i += CACHE_LINE)
@@ -428,7 +408,7 @@ void store_free(store_ref ref)
 	PC_ASSERT(p.slab);
 	/* Read before the bit is cleared: then the slot, and in the end the slab, is another's. */
 	len = entry_at(p)->len;
-	PC_ASSERT(length_fits(p.slab, len));
+	PC_ASSERT(entry_fits(len, p.slab->slot_bytes));
 	slots = p.slab->slots;
 	c = &store.class[p.slab->class];
 
@@ -546,7 +526,7 @@ store_ref store_compact_move(store_ref ref)
 		return 0;
 	/* Freed meanwhile or not, the bytes stay: nothing is put into a marked slab. */
 	len = entry_at(from)->len;
-	PC_ASSERT(length_fits(from.slab, len));
+	PC_ASSERT(entry_fits(len, from.slab->slot_bytes));
 	to.slot = free_slot(to.slab);
 	memcpy(entry_at(to), entry_at(from), STORE_HEADER + len);
 	return occupy(to, len);
@@ -607,7 +587,7 @@ static bool slots_valid(const struct slab *s, struct census *n)
 			return false;
 		if (slot >= s->slots || !taken)
 			continue;
-		if (!length_fits(s, entry_at(p)->len))
+		if (!entry_fits(entry_at(p)->len, s->slot_bytes))
 			return false;
 		n->class[s->class].entries++;
 		n->class[s->class].live += entry_at(p)->len;

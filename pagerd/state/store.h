@@ -9,7 +9,7 @@
  *         slabs   [ 64 KiB, class 7 ][ 64 KiB, class 0 ][ free ][ 64 KiB, class 31 ] ...
  *         table   [ class, used, bitmap ][ ... ]                       struct slab, pool memory
  *
- *         slot    [ crc32c 4 | length 2 | pad 2 ][ packed bytes ... ]  STORE_HEADER = 8
+ *         slot    [ crc32c 4 | length 2 | pad 2 ][ packed bytes ... ]  state/entry.h
  *
  *       A handle is (offset of the slot in the store) / 16 + 1; 0 is no handle. Slots are 48 bytes
  *       or more (LZ4 needs 26 for a page) and rise in steps of 16 bytes to 1 KiB, 32 to 2 KiB, 64

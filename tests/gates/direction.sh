@@ -9,7 +9,7 @@ declare -A may=(
 	[contracts]='' [base]='contracts' [kernel]='base contracts' [state]='base contracts'
 	[report]='base contracts' [flow]='kernel state base contracts'
 	[pager]='flow kernel state base contracts' [preload]='pager report base contracts'
-	[tools]='bpf report base contracts' [bpf]='contracts' [bench]='contracts'
+	[tools]='bpf report state base contracts' [bpf]='contracts' [bench]='contracts'
 )
 
 room_of() {

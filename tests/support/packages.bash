@@ -17,6 +17,7 @@ package_of() {
 	*/cmocka.h) echo libcmocka-dev ;;
 	llvm-strip) echo llvm ;;
 	*/bpf/libbpf.h) echo libbpf-dev libelf-dev ;;
+	*/gelf.h) echo libelf-dev ;;
 	*) echo "$1" ;;
 	esac
 }
@@ -66,4 +67,4 @@ want_packages() {
 
 # What configuring and building asks for, tests included.
 # shellcheck disable=SC2034
-to_build="gcc cmake make pkg-config /usr/include/lz4.h /usr/include/json-c/json.h /usr/include/cmocka.h clang llvm-strip bpftool /usr/include/bpf/libbpf.h"
+to_build="gcc cmake make pkg-config /usr/include/lz4.h /usr/include/json-c/json.h /usr/include/gelf.h /usr/include/cmocka.h clang llvm-strip bpftool /usr/include/bpf/libbpf.h"
