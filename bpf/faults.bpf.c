@@ -9,7 +9,7 @@
  */
 #include "follow.bpf.h"
 
-const volatile bool count_units; /* fill `units` */
+const volatile __u32 units_max;	 /* 0: units are not counted */
 const volatile bool send_events; /* fill `events` */
 
 struct thread_record {
@@ -17,6 +17,9 @@ struct thread_record {
 	    counts; /* minor and major are what the counters showed, less the base */
 	__u64 base_minor, base_major;
 	struct fault_event held; /* time 0: none */
+	__u64 unit;		 /* the last one, and its place in `unit_records`; 0: none */
+	__u32 place;
+	__u32 pad;
 };
 
 struct {
@@ -26,12 +29,24 @@ struct {
 	__type(value, struct thread_record);
 } threads SEC(".maps");
 
+/*
+ * Faults come in runs in one unit: the table is asked at the first of a run, and the rest is
+ * counted in the record whose place the thread remembers. Records are never moved or taken away.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1); /* the loader sets it where it is wanted */
 	__type(key, struct unit_key);
+	__type(value, __u32);
+} places SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* that of `places` and one: nothing has place 0 */
+	__type(key, __u32);
 	__type(value, struct unit_record);
-} units SEC(".maps");
+} unit_records SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -42,6 +57,7 @@ struct {
 struct fault_counts departed;
 
 __u64 units_refused, events_dropped;
+__u32 places_taken; /* some may have no unit: two threads that met in a new one */
 
 static void counts_add(struct fault_counts *to, const struct fault_counts *from)
 {
@@ -52,25 +68,52 @@ static void counts_add(struct fault_counts *to, const struct fault_counts *from)
 	__sync_fetch_and_add(&to->failed, from->failed);
 }
 
-static void unit_count(const struct fault_event *event)
+/* A new unit's place, or 0. */
+static __u32 take_place(const struct unit_key *key)
 {
-	struct unit_key key = {.tgid = event->tgid, .unit = event->address >> 21};
-	struct unit_record *unit = bpf_map_lookup_elem(&units, &key);
+	struct unit_record *record;
+	__u32 place, *winner;
 
-	if (!unit) {
-		struct unit_record none = {};
+	if (places_taken >= units_max)
+		return 0;
+	place = __sync_fetch_and_add(&places_taken, 1) + 1;
+	record = bpf_map_lookup_elem(&unit_records, &place);
+	if (!record)
+		return 0;
+	record->key = *key;
+	if (bpf_map_update_elem(&places, key, &place, BPF_NOEXIST) == 0)
+		return place;
+	winner = bpf_map_lookup_elem(&places, key);
+	return winner ? *winner : 0;
+}
 
-		bpf_map_update_elem(&units, &key, &none, BPF_NOEXIST);
-		unit = bpf_map_lookup_elem(&units, &key);
+static __u32 place_of(__u32 tgid, __u64 unit)
+{
+	const struct unit_key key = {.tgid = tgid, .unit = unit};
+	const __u32 *place = bpf_map_lookup_elem(&places, &key);
+
+	return place ? *place : take_place(&key);
+}
+
+static void unit_count(struct thread_record *thread)
+{
+	const struct fault_event *event = &thread->held;
+	const __u64 unit = event->address >> 21;
+	struct unit_record *record;
+
+	if (thread->unit != unit || !thread->place) {
+		thread->unit = unit;
+		thread->place = place_of(event->tgid, unit);
 	}
-	if (!unit)
+	record = thread->place ? bpf_map_lookup_elem(&unit_records, &thread->place) : NULL;
+	if (!record)
 		__sync_fetch_and_add(&units_refused, 1);
 	else if (event->flags & FAULT_MAJOR)
-		__sync_fetch_and_add(&unit->major, 1);
+		__sync_fetch_and_add(&record->major, 1);
 	else if (event->flags & FAULT_MINOR)
-		__sync_fetch_and_add(&unit->minor, 1);
+		__sync_fetch_and_add(&record->minor, 1);
 	else
-		__sync_fetch_and_add(&unit->failed, 1);
+		__sync_fetch_and_add(&record->failed, 1);
 }
 
 /* The reader looks some hundred times a second; waking it each time would cost more than all else.
@@ -94,8 +137,8 @@ static void settle(struct thread_record *thread, const struct task_struct *task)
 			thread->held.flags |= FAULT_MINOR;
 		else
 			thread->counts.failed++;
-		if (count_units)
-			unit_count(&thread->held);
+		if (units_max)
+			unit_count(thread);
 		if (send_events)
 			event_send(&thread->held);
 		thread->held.time = 0;
@@ -132,8 +175,12 @@ static void thread_ended(struct task_struct *task, struct process_record *proces
 static int note(unsigned long address, unsigned long ip, unsigned long error, __u32 mode)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread_record *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread_record *thread;
 
+	/* Of what nobody follows, most tasks by far, this look is all that there is to pay. */
+	if (!task->bpf_storage)
+		return 0;
+	thread = bpf_task_storage_get(&threads, task, NULL, 0);
 	if (!thread)
 		return 0;
 	settle(thread, task);
@@ -142,7 +189,7 @@ static int note(unsigned long address, unsigned long ip, unsigned long error, __
 	else
 		thread->counts.kernel++;
 	thread->held.time = 1;
-	if (!count_units && !send_events)
+	if (!units_max && !send_events)
 		return 0;
 	if (send_events)
 		thread->held.time = bpf_ktime_get_ns();

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -9,31 +11,35 @@
 
 #include "faults.skel.h"
 #include "session.h"
+#include "stream.h"
 
 struct faults {
 	struct faults_bpf *skeleton;
-	struct ring_buffer *ring; /* NULL where no events are wanted */
+	struct stream stream;		/* where events are wanted */
+	const struct unit_record *unit; /* `units` + 1 of them; NULL where they are not wanted */
+	uint32_t units;
 	faults_event_fn *event_fn;
 	void *event_arg;
 };
 
-static int hand_on(void *context, void *data, size_t size)
+static void hand_on(void *arg, const void *record, size_t size)
 {
-	struct faults *f = context;
+	const struct faults *f = arg;
 
 	if (size >= sizeof(struct fault_event))
-		f->event_fn(f->event_arg, data);
-	return 0;
+		f->event_fn(f->event_arg, record);
 }
 
 static int prepare(struct faults_bpf *s, const struct faults_wanted *wanted)
 {
 	int err = 0;
 
-	s->rodata->count_units = wanted->units > 0;
+	s->rodata->units_max = wanted->units;
 	s->rodata->send_events = wanted->stream_bytes > 0;
 	if (wanted->units)
-		err = bpf_map__set_max_entries(s->maps.units, wanted->units);
+		err = bpf_map__set_max_entries(s->maps.places, wanted->units);
+	if (!err && wanted->units)
+		err = bpf_map__set_max_entries(s->maps.unit_records, wanted->units + 1);
 	if (!err && wanted->stream_bytes)
 		err = bpf_map__set_max_entries(s->maps.events, wanted->stream_bytes);
 	/* Readers of threads are run on demand, by session_iterate(). */
@@ -42,10 +48,34 @@ static int prepare(struct faults_bpf *s, const struct faults_wanted *wanted)
 	return err;
 }
 
-static int open_ring(struct faults *f, struct unable *why)
+static size_t units_bytes(uint32_t units)
 {
-	f->ring = ring_buffer__new(bpf_map__fd(f->skeleton->maps.events), hand_on, f, NULL);
-	return f->ring ? 0 : unable(why, -errno, "no ring buffer: %m");
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return ((units + 1) * sizeof(struct unit_record) + page - 1) & ~(page - 1);
+}
+
+/* What is read in the kernel's own memory, without a system call. */
+static int map_all(struct faults *f, const struct faults_wanted *wanted, struct unable *why)
+{
+	const struct faults_bpf *s = f->skeleton;
+	void *unit;
+	int err;
+
+	if (wanted->stream_bytes) {
+		err = stream_open(&f->stream, bpf_map__fd(s->maps.events), wanted->stream_bytes);
+		if (err)
+			return unable(why, err, "no ring buffer: %s", strerror(-err));
+	}
+	if (!wanted->units)
+		return 0;
+	unit = mmap(NULL, units_bytes(wanted->units), PROT_READ, MAP_SHARED,
+		    bpf_map__fd(s->maps.unit_records), 0);
+	if (unit == MAP_FAILED)
+		return unable(why, -errno, "no table of units: %m");
+	f->unit = unit;
+	f->units = wanted->units;
+	return 0;
 }
 
 int faults_open(struct faults **out, const struct faults_wanted *wanted, struct unable *why)
@@ -67,8 +97,8 @@ int faults_open(struct faults **out, const struct faults_wanted *wanted, struct 
 		goto fail;
 	}
 	err = session_load(f->skeleton->skeleton, why);
-	if (!err && wanted->stream_bytes)
-		err = open_ring(f, why);
+	if (!err)
+		err = map_all(f, wanted, why);
 	if (!err)
 		err = session_attach(f->skeleton->skeleton, why);
 	if (err)
@@ -82,7 +112,9 @@ fail:
 
 void faults_close(struct faults *f)
 {
-	ring_buffer__free(f->ring);
+	stream_close(&f->stream);
+	if (f->unit)
+		munmap((void *)(uintptr_t)f->unit, units_bytes(f->units));
 	faults_bpf__destroy(f->skeleton);
 	free(f);
 }
@@ -167,23 +199,14 @@ int faults_processes(struct faults *f, faults_process_fn *fn, void *arg)
 
 int faults_units(struct faults *f, faults_unit_fn *fn, void *arg)
 {
-	const int map = bpf_map__fd(f->skeleton->maps.units);
-	struct unit_record unit;
-	struct unit_key key, next;
-	int more = bpf_map_get_next_key(map, NULL, &next);
-
-	while (more == 0) {
-		key = next;
-		if (bpf_map_lookup_elem(map, &key, &unit) == 0)
-			fn(arg, &key, &unit);
-		more = bpf_map_get_next_key(map, &key, &next);
-	}
-	return more == -ENOENT ? 0 : more;
+	for (uint32_t place = 1; place <= f->units && f->unit[place].key.tgid; place++)
+		fn(arg, &f->unit[place]);
+	return 0;
 }
 
 int faults_events(struct faults *f, faults_event_fn *fn, void *arg)
 {
 	f->event_fn = fn;
 	f->event_arg = arg;
-	return ring_buffer__consume(f->ring);
+	return stream_read(&f->stream, hand_on, f);
 }

@@ -50,10 +50,11 @@ int faults_read(struct faults *f, struct faults_total *total, faults_thread_fn *
 typedef void faults_process_fn(void *arg, uint32_t tgid, const struct process_record *record);
 int faults_processes(struct faults *f, faults_process_fn *fn, void *arg);
 
-typedef void faults_unit_fn(void *arg, const struct unit_key *key, const struct unit_record *unit);
+/* Every unit seen so far, from memory that the kernel shares: no system call. */
+typedef void faults_unit_fn(void *arg, const struct unit_record *unit);
 int faults_units(struct faults *f, faults_unit_fn *fn, void *arg);
 
-/* Events that have arrived, in the order in which they were settled. Their number or -errno. */
+/* Events that have arrived, in the order in which they were settled. Their number. */
 typedef void faults_event_fn(void *arg, const struct fault_event *event);
 int faults_events(struct faults *f, faults_event_fn *fn, void *arg);
 

@@ -35,6 +35,8 @@ struct signal_struct {
 	unsigned long long sum_sched_runtime; /* of threads that have ended */
 };
 
+struct bpf_local_storage;
+
 struct mm_struct {
 	struct task_struct *owner;
 	unsigned long arg_start, arg_end;
@@ -57,6 +59,7 @@ struct task_struct {
 	char comm[16];
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
+	struct bpf_local_storage *bpf_storage; /* of all maps of task storage; NULL: none */
 };
 
 struct linux_binprm {

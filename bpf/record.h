@@ -43,6 +43,7 @@ struct unit_key {
 };
 
 struct unit_record {
+	struct unit_key key;
 	__u64 minor, major, failed;
 };
 

@@ -52,12 +52,13 @@ void kernel_view_close(struct kernel_view *k)
 	give_up(k);
 }
 
-static void hand_unit(void *arg, const struct unit_key *key, const struct unit_record *unit)
+static void hand_unit(void *arg, const struct unit_record *unit)
 {
 	const struct kernel_view *k = arg;
 
 	if (unit->minor || unit->major)
-		k->unit_fn(k->arg, key->tgid, key->unit << PC_UNIT_SHIFT, unit->minor, unit->major);
+		k->unit_fn(k->arg, unit->key.tgid, unit->key.unit << PC_UNIT_SHIFT, unit->minor,
+			   unit->major);
 }
 
 int kernel_view_units(struct kernel_view *k, kernel_unit_fn *fn, void *arg)

@@ -1,11 +1,14 @@
 /*
  * fault_overhead [ROUNDS] - what a first touch of 4 KiB costs more while faults are watched.
  *
- * Each round touches 1 GiB in every mode, one after the other, so that what drifts drifts for all;
- * the medians of the rounds are compared. A second thread on another CPU drains the event buffer,
- * as the verbs do.
+ * Each round touches 64 MiB in every mode, sixteen rounds a GiB, and begins with another mode than
+ * the one before, so that neither drift nor what a mode leaves behind falls on one of them; the
+ * medians of the rounds are compared. A second thread on another CPU drains the event buffer, as
+ * the verbs do.
  *
  *     none        nothing is attached
+ *     empty       a program that does nothing is: what the tracepoint itself costs, below which no
+ *                 program comes
  *     counting    followed, totals only: predicomp faults
  *     units       followed, counted in its 2 MiB unit: predicomp heatmap
  *     events      followed, every fault as an event: predicomp trace
@@ -23,6 +26,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
 #include "bpf/faults.h"
 #include "bpf/session.h"
 
@@ -33,17 +39,23 @@
 struct mode {
 	const char *name;
 	struct faults_wanted wanted;
-	int attached, followed;
+	enum { NOTHING, EMPTY, FAULTS } attached;
+	int followed;
 	double bar; /* percent; 0: none */
 	double ns[ROUNDS];
 };
 
 static struct mode modes[] = {
     {.name = "none"},
-    {.name = "counting", .attached = 1, .followed = 1},
-    {.name = "units", .wanted.units = 65536, .attached = 1, .followed = 1, .bar = 5},
-    {.name = "events", .wanted.stream_bytes = 32 << 20, .attached = 1, .followed = 1, .bar = 10},
-    {.name = "untracked", .wanted.units = 65536, .attached = 1, .bar = 4},
+    {.name = "empty", .attached = EMPTY},
+    {.name = "counting", .attached = FAULTS, .followed = 1},
+    {.name = "units", .wanted.units = 65536, .attached = FAULTS, .followed = 1, .bar = 5},
+    {.name = "events",
+     .wanted.stream_bytes = 32 << 20,
+     .attached = FAULTS,
+     .followed = 1,
+     .bar = 10},
+    {.name = "untracked", .wanted.units = 65536, .attached = FAULTS, .bar = 4},
 };
 
 #define MODES (sizeof(modes) / sizeof(modes[0]))
@@ -139,6 +151,44 @@ static double touch_watched(const struct mode *m, struct faults *f, uint64_t *dr
 	return ns;
 }
 
+/* --- the least there can be --- */
+
+static int attach_empty(const char *tracepoint)
+{
+	const struct bpf_insn nothing[] = {
+	    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+	    {.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_RAW_TP);
+	int program, link, id = libbpf_find_vmlinux_btf_id(tracepoint, BPF_TRACE_RAW_TP);
+
+	if (id < 0)
+		return id;
+	opts.attach_btf_id = (uint32_t)id;
+	program = bpf_prog_load(BPF_PROG_TYPE_TRACING, "empty", "GPL", nothing, 2, &opts);
+	link = program < 0 ? program : bpf_raw_tracepoint_open(NULL, program);
+	if (program >= 0)
+		close(program);
+	return link;
+}
+
+static double touch_empty(void)
+{
+	const int user = attach_empty("page_fault_user"),
+		  kernel = attach_empty("page_fault_kernel");
+	double ns;
+
+	if (user < 0 || kernel < 0) {
+		fprintf(stderr, "an empty program cannot be attached: %d %d\n", user, kernel);
+		exit(2);
+	}
+	settle();
+	ns = touch();
+	close(user);
+	close(kernel);
+	return ns;
+}
+
 static double one(const struct mode *m, pid_t other, uint64_t *dropped)
 {
 	struct faults *f;
@@ -146,8 +196,10 @@ static double one(const struct mode *m, pid_t other, uint64_t *dropped)
 	double ns;
 
 	settle();
-	if (!m->attached)
+	if (m->attached == NOTHING)
 		return touch();
+	if (m->attached == EMPTY)
+		return touch_empty();
 	if (faults_open(&f, &m->wanted, &why) != 0) {
 		printf("SKIP: %s\n", why.text);
 		kill(other, SIGKILL);
@@ -211,8 +263,11 @@ int main(int argc, char **argv)
 	run_on(1);
 	touch(); /* the machine's memory is warm from here on */
 	for (int round = 0; round < rounds; round++) {
-		for (size_t i = 0; i < MODES; i++)
-			modes[i].ns[round] = one(&modes[i], other, &dropped);
+		for (size_t i = 0; i < MODES; i++) {
+			struct mode *m = &modes[(i + (size_t)round) % MODES];
+
+			m->ns[round] = one(m, other, &dropped);
+		}
 	}
 	kill(other, SIGKILL);
 	waitpid(other, NULL, 0);
