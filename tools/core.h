@@ -2,9 +2,9 @@
  * core.h - a core dump as the memory of the process that it is of.
  *
  * DESIGN  libelf finds the segments; bytes go by pread(2) and pwrite(2) at the place in the file
- *       that an address has. A segment of which the kernel wrote less than all (p_filesz below
- *       p_memsz) is laid out anew at the end of the file when something beyond is written: what was
- *       there is copied, its header is turned to the new place, nothing else moves.
+ *         that an address has. A segment of which the kernel wrote less than all (p_filesz below
+ *         p_memsz) is laid out anew at the end of the file when something beyond is written: what was
+ *         there is copied, its header is turned to the new place, nothing else moves.
  * THREADS none: one caller.
  */
 #ifndef PC_TOOLS_CORE_H
@@ -41,8 +41,7 @@ bool core_read(const struct core *c, pc_addr at, void *to, size_t n);
 /* False: no segment has all of [at, at + n) (errno 0), or the file could not be written (errno). */
 bool core_write(struct core *c, pc_addr at, const void *from, size_t n);
 
-/* Writes what `c` holds to `fd`, an empty file, holes as holes; `c` is of that file from then on.
- */
+/* Writes what `c` holds to `fd`, an empty file, holes as holes; `c` is of that file from now on. */
 bool core_copy(struct core *c, int fd, const char *path);
 
 #endif

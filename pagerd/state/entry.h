@@ -1,12 +1,13 @@
 /*
  * entry.h - a packed page as it lies in the store, and the check that it must pass.
  *
- * WHY   Two read it: the store (state/store.h) in the living process, and `predicomp core fix` in
- * the dump of a dead one. They must agree, and neither may believe what it reads. DESIGN  [ crc32c
- * 4 | length 2 | pad 2 ][ packed bytes ... ]. A handle is the entry's offset in the store /
- * ENTRY_GRAIN + 1. The checksum covers length, pad and packed bytes and is continued from the seed
- * in the page word, so neither a wild write nor a mixed-up handle can pass. THREADS pure; whoever
- * calls owns the entry or has a copy of it.
+ * WHY     Two read it: the store (state/store.h) in the living process, and `predicomp core fix` in
+ *         the dump of a dead one. They must agree, and neither may believe what it reads.
+ * DESIGN  [ crc32c 4 | length 2 | pad 2 ][ packed bytes ... ]
+ *         A handle is the entry's offset in the store / ENTRY_GRAIN + 1. The checksum covers length,
+ *         pad and packed bytes and is continued from the seed in the page word, so neither a wild
+ *         write nor a mixed-up handle can pass.
+ * THREADS pure; whoever calls owns the entry or has a copy of it.
  */
 #ifndef PC_STATE_ENTRY_H
 #define PC_STATE_ENTRY_H
