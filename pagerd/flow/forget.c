@@ -127,6 +127,17 @@ static void free_tail(pc_addr start)
 		sys_madvise(start, stop - start, MADV_DOFORK);
 }
 
+/* What lies there now may have been taken for what is gone, and kept from children: flow/take.c. */
+static void free_slice(const struct slice *s)
+{
+	for (unsigned i = s->first; i < s->end; i++) {
+		pc_addr at = s->unit->base + (pc_addr)i * PC_PAGE;
+
+		if (unit_dontfork(s->unit, i) && !forkless_hits(at, at + PC_PAGE))
+			sys_madvise(at, PC_PAGE, MADV_DOFORK);
+	}
+}
+
 void forget_unmap(unsigned shard, pc_addr start, pc_addr end)
 {
 	for (pc_addr at = start; at < end;) {
@@ -138,6 +149,8 @@ void forget_unmap(unsigned shard, pc_addr start, pc_addr end)
 			check_order(s.unit, i);
 			drop(shard, s.unit, i, page_make(PAGE_RESIDENT, 0));
 		}
+		if (s.unit && s.unit->unguarded)
+			free_slice(&s);
 		if (s.unit)
 			unit_set_registered(s.unit, s.first, s.end, false);
 	}
@@ -212,7 +225,7 @@ static void move_page(unsigned shard, pc_addr from, pc_addr to)
 
 /*
  * With it goes MADV_DONTFORK, and whose it is. What moves is registered, known or not: a mapping
- * that grew took both along.
+ * that grew took both along, or just the first, where guarding it had failed.
  */
 static void move_registration(pc_addr from, pc_addr to)
 {
@@ -224,6 +237,7 @@ static void move_registration(pc_addr from, pc_addr to)
 	if (!b)
 		return;
 	unit_set_registered(b, k, k + 1, true);
+	b->unguarded |= !known || a->unguarded;
 	if (known ? unit_dontfork(a, page_in_unit(from)) : !forkless_hits(from, from + PC_PAGE))
 		unit_set_dontfork(b, k, k + 1);
 }
@@ -249,7 +263,8 @@ void forget_adopt(pc_addr page)
 	if (!u)
 		return;
 	unit_set_registered(u, i, i + 1, true);
-	/* A mapping that grew took MADV_DONTFORK along. */
+	/* A mapping that grew took MADV_DONTFORK along, if it had it. */
 	if (!forkless_hits(page, page + PC_PAGE))
 		unit_set_dontfork(u, i, i + 1);
+	u->unguarded = 1;
 }

@@ -132,11 +132,24 @@ static void find_guardable(const struct unit *u, unsigned first, unsigned end,
 			set_bits(map, i, i + 1);
 }
 
+static void take_back_guard(const struct unit *u, unsigned first, unsigned end)
+{
+	uint64_t home[UNIT_MAP_WORDS] = {0};
+	unsigned run = first, stop;
+
+	for (unsigned i = first; i < end; i++)
+		if (!page_away(unit_peek(u, i)))
+			set_bits(home, i, i + 1);
+	for (; map_next_run(home, &run, &stop); run = stop)
+		sys_madvise(u->base + (pc_addr)run * PC_PAGE, (stop - run) * PC_PAGE, MADV_DOFORK);
+}
+
 /*
  * A child of a fork that we did not see must crash on these pages, not read zeros (hazard F5), so
  * this comes before the first of them leaves. With nothing pending afterwards, what was there was
  * what we registered, and the flag goes when it goes. Else it may lie on a mapping that the table
- * does not know, whose children would miss it: it is taken back.
+ * does not know, whose children would miss it: it is taken back. Not where a page is away, which had
+ * it before it left; should that mapping have gone meanwhile, forget_unmap() takes it back.
  */
 static bool guard_run(struct unit *u, unsigned first, unsigned end)
 {
@@ -146,7 +159,7 @@ static bool guard_run(struct unit *u, unsigned first, unsigned end)
 	unit_set_dontfork(u, first, end);
 	if (!sys_madvise(start, len, MADV_DONTFORK) && !uffd_pending(&world.uffd))
 		return true;
-	sys_madvise(start, len, MADV_DOFORK);
+	take_back_guard(u, first, end);
 	u->unguarded = 1;
 	return false;
 }

@@ -6,6 +6,7 @@ set(fuzz_dir ${CMAKE_CURRENT_BINARY_DIR}/fuzz)
 set(fuzz_sanitize -fsanitize=address,undefined -fno-sanitize-recover=all)
 set(fuzz_flags -std=gnu11 -O1 -g -D_GNU_SOURCE -DPC_CHECKS -I${PROJECT_SOURCE_DIR}/include
 	-I${PROJECT_SOURCE_DIR}/pagerd -I${LZ4_INCLUDE})
+set(fuzz_seeded sh -c "exec \"$0\" \${TEST_SEED:+-seed=$TEST_SEED} \"$@\"")
 set(fuzz_works FALSE)
 if(FUZZ_CLANG)
 	file(WRITE ${fuzz_dir}/probe.c
@@ -64,6 +65,6 @@ foreach(source ${fuzz_sources})
 		set(seeds "")
 	endif()
 	math(EXPR timeout "${FUZZ_SECONDS} + 60")
-	predicomp_test(${name} fuzz ${timeout} ${program} -max_total_time=${FUZZ_SECONDS} -timeout=10
+	predicomp_test(${name} fuzz ${timeout} ${fuzz_seeded} ${program} -max_total_time=${FUZZ_SECONDS} -timeout=10
 		-rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix=${fuzz_dir}/ ${found} ${seeds})
 endforeach()

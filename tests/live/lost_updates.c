@@ -18,6 +18,7 @@ struct counter {
 	uint64_t *memory; /* the first word of each page counts */
 	step_fn *step;
 	uint64_t until, steps[PAGES];
+	uint64_t seed; /* odd */
 };
 
 static int pipe_end[2], mem;
@@ -51,7 +52,7 @@ static step_fn *const steps[COUNTERS] = {by_instruction, by_instruction, by_read
 static void *count(void *arg)
 {
 	struct counter *c = arg;
-	uint64_t dice = (uint64_t)(uintptr_t)c | 1;
+	uint64_t dice = c->seed;
 
 	while (host_now_ms() < c->until) {
 		unsigned first = (unsigned)(host_random(&dice) >> 20) % PAGES;
@@ -76,6 +77,7 @@ static void *count(void *arg)
 int main(void)
 {
 	struct counter *c = calloc(COUNTERS, sizeof(*c));
+	const uint64_t seed = host_seed();
 
 	HOST_CHECK(c && pipe(pipe_end) == 0);
 	mem = open("/proc/self/mem", O_RDWR);
@@ -85,6 +87,7 @@ int main(void)
 		memset(c[i].memory, 0, PAGES * PAGE);
 		c[i].step = steps[i];
 		c[i].until = host_deadline();
+		c[i].seed = seed + 2 * i;
 	}
 	for (unsigned i = 0; i < COUNTERS; i++)
 		HOST_CHECK(pthread_create(&c[i].thread, NULL, count, &c[i]) == 0);

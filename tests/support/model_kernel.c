@@ -26,6 +26,7 @@ struct page {
 	bool present, zero_page;
 	bool protected; /* a write waits, and is reported */
 	bool stray;	/* unregistered while a change was pending, so perhaps not what was meant */
+	bool given;	/* to children, just so */
 	pc_ns pinned;	/* until */
 	uint64_t frame; /* the memory that it is in; while it is present */
 	uint64_t born;	/* when a mapping came to lie there */
@@ -136,6 +137,12 @@ void model_mapping(unsigned page, unsigned *first, unsigned *end)
 bool model_spoilt(void)
 {
 	return model.spoilt;
+}
+
+bool model_child_has(unsigned page)
+{
+	model.spoilt |= model.page[page].given;
+	return model.page[page].mapped && !model.page[page].dontfork;
 }
 
 bool model_mapped(unsigned page)
@@ -1149,12 +1156,16 @@ static long do_madvise(pc_addr start, size_t len, int advice)
 	if ((advice != MADV_DONTFORK && advice != MADV_DOFORK) || !in_space(start, end))
 		actor_fail("madvise %d of %#lx", advice, (long)start);
 	hold_layout();
+	if (advice == MADV_DONTFORK && actors_chance(model.odds.nomem))
+		return -ENOMEM;
 	actor_trace("%s [%u, %u)",
 		    advice == MADV_DONTFORK ? "keeps from children" : "gives to children",
 		    page_of(start), page_of(end));
-	for (unsigned i = page_of(start); i < page_of(end); i++)
+	for (unsigned i = page_of(start); i < page_of(end); i++) {
+		model.page[i].given = advice == MADV_DOFORK && model.changing;
 		if (model.page[i].mapped)
 			model.page[i].dontfork = advice == MADV_DONTFORK;
+	}
 	return all_mapped(page_of(start), page_of(end)) ? 0 : -ENOMEM;
 }
 

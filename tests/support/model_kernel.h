@@ -92,9 +92,9 @@ static inline pc_addr model_addr(unsigned page)
  * The races that the kernel's interface leaves open. UNREGISTER is not refused while an event is
  * pending: two calls of the program between the pager's question and its UNREGISTER can bring
  * memory with packed pages to those addresses. Touched before the pager has registered it again, a
- * page is zeros. Nor is MADV_DONTNEED refused: what the program maps, behind the hooks, between the
- * pager's question and its discard is destroyed. True if one of them has happened in this run: what
- * is read then means nothing.
+ * page is zeros; so is it to a child, for MADV_DOFORK came before. Nor is MADV_DONTNEED refused: what
+ * the program maps, behind the hooks, between the pager's question and its discard is destroyed. True
+ * if one of them has happened in this run: what is read then means nothing.
  */
 bool model_spoilt(void);
 
@@ -122,6 +122,8 @@ uint64_t model_mem_begin(unsigned page);
 void model_mem_end(void);
 
 bool model_mapped(unsigned page);
+/* A child of a fork now has the page: as it is here if it is present, else zeros. */
+bool model_child_has(unsigned page);
 bool model_present(unsigned page);
 /* The mapping that the page lies in. */
 void model_mapping(unsigned page, unsigned *first, unsigned *end);

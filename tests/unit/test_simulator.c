@@ -671,6 +671,21 @@ static void act_write_mem(void)
 	model_mem_end();
 }
 
+/* May the page be zeros by what the program did? */
+static bool zeros_are_right(unsigned page)
+{
+	return !sim.page[page].stamp || sim.page[page].or_zeros || being_discarded(page);
+}
+
+/* The child has no userfaultfd: what is absent, and not kept from it, is zeros there. */
+static void act_fork_unseen(void)
+{
+	for (unsigned i = sim.low; i < sim.low + sim.span; i++)
+		if (!model_present(i) && !zeros_are_right(i) && model_child_has(i) &&
+		    !model_spoilt())
+			actor_fail("the child of an unseen fork reads zeros in page %u", i);
+}
+
 /* What the threads of a run do; act_discard needs to know who does it. */
 struct mood {
 	const char *acts;   /* one letter an act; more of a letter, more of the act */
@@ -678,11 +693,11 @@ struct mood {
 };
 
 static const struct mood moods[] = {
-    {"rrwwRRWmoudddxxgpttk", 2}, /* a bit of all */
-    {"rrrwwRWtk", 12},		 /* touching, while memory leaves as fast as it can */
-    {"rwRWddddt", 10},		 /* discarding */
-    {"rrRWmoudxxxgpt", 8},	 /* the layout in motion */
-    {"rrrrrwwd", 15},		 /* a crowd, see begin_crowd() */
+    {"rrwwRRWmoudddxxgpttkf", 2}, /* a bit of all */
+    {"rrrwwRWtkf", 12},		  /* touching, while memory leaves as fast as it can */
+    {"rwRWddddt", 10},		  /* discarding */
+    {"rrRWmoudxxxgptff", 8},	  /* the layout in motion */
+    {"rrrrrwwd", 15},		  /* a crowd, see begin_crowd() */
 };
 
 static void act(struct program *p, char letter)
@@ -720,6 +735,9 @@ static void act(struct program *p, char letter)
 		return;
 	case 'p':
 		act_protect();
+		return;
+	case 'f':
+		act_fork_unseen();
 		return;
 	case 't':
 		if (actors_chance(sim.transfers))

@@ -166,11 +166,11 @@ static void change(unsigned first, unsigned end, bool to)
 
 static void test_against_the_model(void **unused)
 {
-	const char *seed = getenv("PREDICOMP_TEST_SEED");
+	const char *seed = getenv("TEST_SEED");
 
 	(void)unused;
 	dice = seed ? strtoull(seed, NULL, 0) : 1;
-	printf("PREDICOMP_TEST_SEED=%llu\n", (unsigned long long)dice);
+	printf("TEST_SEED=%llu\n", (unsigned long long)dice);
 	for (unsigned i = 0; i < OPS; i++) {
 		unsigned first = roll(ADDRESSES);
 		unsigned end = first + 1 + roll(8);
