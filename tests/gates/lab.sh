@@ -55,4 +55,32 @@ end=0 line="" console='Kernel panic - not syncing' expect 125 'panicked'
 end=killed expect 125 'signal 9'
 end=killed line="" expect 125 'signal 9'
 end=hang expect 125 'hung'
+
+# What is missing is one line and status 77. Played: whoever runs this is not root, so that nothing is
+# installed, and apt has no kernel to offer.
+mkdir "$scratch/bin"
+printf '#!/bin/sh\necho 1000\n' >"$scratch/bin/id"
+printf '#!/bin/sh\n' >"$scratch/bin/apt-cache"
+chmod +x "$scratch/bin/id" "$scratch/bin/apt-cache"
+
+# expect_missing WHAT VARIABLE=VALUE... -- ARGUMENT...: for the lab
+expect_missing() {
+	local what=$1 settings=() status
+	shift
+	while [ "$1" != -- ]; do
+		settings+=("$1")
+		shift
+	done
+	shift
+	env PATH="$scratch/bin:$PATH" XDG_CACHE_HOME="$scratch/cache" "${settings[@]}" \
+		"$source_dir/tools/lab" "$@" -- true >"$scratch/out" 2>"$scratch/err"
+	status=$?
+	[ $status = 77 ] || fail "$what: exit status $status, not 77" <"$scratch/err"
+	if [ "$(wc -l <"$scratch/err")" != 1 ] || ! grep -q "$what" "$scratch/err"; then
+		fail "not one line with '$what'" < <(cat "$scratch/err"; echo 'end of what was said')
+	fi
+}
+
+expect_missing 'apt-get install no-such-qemu' LAB_QEMU=no-such-qemu -- --image "$scratch/image"
+expect_missing 'apt knows no Debian kernel of the 6.1 series' LAB_QEMU="$scratch/qemu" -- --kernel 6.1
 finish

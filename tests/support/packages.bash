@@ -11,6 +11,7 @@ package_of() {
 	nm | readelf) echo binutils ;;
 	qemu-system-x86_64) echo qemu-system-x86 ;;
 	depmod) echo kmod ;;
+	mke2fs) echo e2fsprogs ;;
 	xz) echo xz-utils ;;
 	*/lz4.h) echo liblz4-dev ;;
 	*/json.h) echo libjson-c-dev ;;
