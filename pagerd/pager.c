@@ -789,7 +789,7 @@ void pager_fork_parent(void)
 }
 
 /* No thread but this one lived on, and nothing was away: all is set back to its beginning. */
-static void reset_in_child(void)
+static void reset_in_child(pc_addr control)
 {
 	host.forking = false;
 	host.pauses = 0;
@@ -807,16 +807,18 @@ static void reset_in_child(void)
 	exclude_reset();
 	forkless_reset();
 	mapped_reset();
+	/* The kernel has no robust list of a thread that a bare fork made: nobody else could tell. */
+	thread_add(host.pid, control, control);
 }
 
 /* A child whose fork was not prepared (a raw one's own child) is left alone for good. */
-void pager_fork_child(void)
+void pager_fork_child(pc_addr control)
 {
 	struct mask old = host.mask;
 
 	if (!host.forking)
 		return;
-	reset_in_child();
+	reset_in_child(control);
 	if (segment_start(host.program) || host.quit || start_work())
 		show(PC_STATE_INERT, host.quit ? (enum pc_inert)crew.reason : PC_INERT_NO_THREAD);
 	unblock_signals(old);

@@ -66,7 +66,7 @@ void pager_quit(enum pc_inert reason);
  */
 void pager_fork_before(void);
 void pager_fork_parent(void);
-void pager_fork_child(void);
+void pager_fork_child(pc_addr control); /* of the thread that forked, its control block */
 
 /*
  * [start, end) comes back and is never managed again: when this returns every page of it is

@@ -34,7 +34,7 @@ static void child(void)
 	if (!prepared)
 		return;
 	prepared = false;
-	pager_fork_child();
+	pager_fork_child((pc_addr)pthread_self());
 }
 
 static void after(long pid)
