@@ -46,6 +46,14 @@ struct sched_entity {
 	unsigned long long sum_exec_runtime;
 };
 
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+};
+
 struct task_struct {
 	int pid, tgid;
 	unsigned int __state;
@@ -55,6 +63,7 @@ struct task_struct {
 	struct sched_entity se;
 	struct task_struct *real_parent;
 	struct mm_struct *mm;
+	const struct cred *cred;
 	unsigned long min_flt, maj_flt;
 	char comm[16];
 	struct task_struct *group_leader;

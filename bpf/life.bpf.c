@@ -36,7 +36,8 @@ static struct life_event *event_begin(const struct task_struct *task, enum life_
 	}
 	event->time = bpf_ktime_get_ns();
 	event->lived_ns = event->time - task->start_time;
-	event->minor = event->major = event->peak_pages = 0;
+	event->minor = event->major = event->peak_pages = event->cpu_ns = 0;
+	event->uid = BPF_CORE_READ(task, cred, uid.val);
 	event->exit_code = 0;
 	event->length = 0;
 	event->kind = kind;
@@ -96,6 +97,7 @@ int BPF_PROG(life_exit, struct task_struct *task)
 	event->minor = signal->min_flt + task->min_flt;
 	event->major = signal->maj_flt + task->maj_flt;
 	event->peak_pages = signal->maxrss;
+	event->cpu_ns = signal->sum_sched_runtime + task->se.sum_exec_runtime;
 	event->exit_code = task->exit_code;
 	BPF_CORE_READ_STR_INTO(&event->comm, task, group_leader, comm);
 	bpf_ringbuf_submit(event, 0);

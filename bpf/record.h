@@ -116,6 +116,8 @@ struct life_event {
 	__u64 lived_ns;	    /* exit: since its birth */
 	__u64 minor, major; /* exit: of all its threads */
 	__u64 peak_pages;   /* exit: most that was resident */
+	__u64 cpu_ns;	    /* exit: of all its threads */
+	__u32 uid;	    /* real, of the initial namespace */
 	__u32 kind;	    /* enum life_kind */
 	__u32 tgid, parent;
 	__u32 exit_code; /* as wait(2) has it */

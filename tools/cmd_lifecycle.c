@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "bpf/life.h"
+#include "lineage.h"
 #include "mailbox.h"
 #include "order.h"
 #include "watch.h"
@@ -18,6 +19,16 @@ static const char details[] =
     "  --then ORDER       'evict after TIME' or 'restore after TIME': what to ask the library in "
     "each\n"
     "                     process that executes a program, so long after; its answer is an event\n"
+    "\n"
+    "An order gives the event evicted or restored, with the pages, the latency, what was and is "
+    "resident\n"
+    "(before_bytes, after_bytes) and the store; refused, with the reason; or missed: the process "
+    "does\n"
+    "not run under the library. late_ms is how long after its time it was given. root is the "
+    "first\n"
+    "ancestor that was seen, generation the forks from there. Other controllers' columns for an\n"
+    "arena (its use, cap, least savings, region) have no meaning here: nobody enrols, nothing is\n"
+    "allocated from one, and the options of a process are in predicomp stat.\n"
     "\n"
     "Without a process, the whole machine. An exec shows the arguments, an exit the status, "
     "faults, the\n"
@@ -50,6 +61,7 @@ struct request {
 	pc_ns after;
 	struct due *due;
 	size_t head, count; /* due[head, head + count) */
+	struct lineages lineages;
 };
 
 /* --- saying it ------------------------------------------------------------------------------ */
@@ -58,12 +70,15 @@ struct request {
 struct event {
 	pc_ns time;
 	const char *what, *name, *text;
-	int64_t pid, parent, status, minor, major, peak, lived_ms, latency_ns, pages;
+	int64_t pid, parent, root, generation, uid;
+	int64_t status, minor, major, peak, lived_ms, cpu_ms;		     /* exit */
+	int64_t delay_ms, late_ms, latency_ns, pages, before, after, stored; /* orders */
 };
 
 #define NOTHING                                                                                    \
-	.parent = -1, .status = -1, .minor = -1, .major = -1, .peak = -1, .lived_ms = -1,          \
-	.latency_ns = -1, .pages = -1
+	.parent = -1, .root = -1, .generation = -1, .uid = -1, .status = -1, .minor = -1,          \
+	.major = -1, .peak = -1, .lived_ms = -1, .cpu_ms = -1, .delay_ms = -1, .late_ms = -1,      \
+	.latency_ns = -1, .pages = -1, .before = -1, .after = -1, .stored = -1
 
 static const struct {
 	const char *name;
@@ -73,9 +88,24 @@ static const struct {
 	{                                                                                          \
 		name, offsetof(struct event, field)                                                \
 	}
-    NUMBER("pid", pid),		  NUMBER("parent", parent),	    NUMBER("status", status),
-    NUMBER("minor", minor),	  NUMBER("major", major),	    NUMBER("peak_bytes", peak),
-    NUMBER("lived_ms", lived_ms), NUMBER("latency_ns", latency_ns), NUMBER("pages", pages),
+    NUMBER("pid", pid),
+    NUMBER("parent", parent),
+    NUMBER("status", status),
+    NUMBER("minor", minor),
+    NUMBER("major", major),
+    NUMBER("peak_bytes", peak),
+    NUMBER("lived_ms", lived_ms),
+    NUMBER("latency_ns", latency_ns),
+    NUMBER("pages", pages),
+    NUMBER("root", root),
+    NUMBER("generation", generation),
+    NUMBER("uid", uid),
+    NUMBER("cpu_ms", cpu_ms),
+    NUMBER("delay_ms", delay_ms),
+    NUMBER("late_ms", late_ms),
+    NUMBER("before_bytes", before),
+    NUMBER("after_bytes", after),
+    NUMBER("stored_bytes", stored),
 #undef NUMBER
 };
 
@@ -216,30 +246,76 @@ static void plan(struct request *q, const struct life_event *e)
 	memcpy(d->name, e->comm, sizeof(d->name));
 }
 
-/* A process that does not run under the library, or has ended, has nothing to answer. */
+/* The pager's own figure is of its last walk; here two moments are told apart. -1: not known. */
+static int64_t resident_bytes(pid_t pid)
+{
+	long long pages = -1;
+	char path[64];
+	FILE *statm;
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
+	statm = fopen(path, "re");
+	if (!statm)
+		return -1;
+	if (fscanf(statm, "%*u %lld", &pages) != 1)
+		pages = -1;
+	fclose(statm);
+	return pages < 0 ? -1 : pages * (int64_t)PC_PAGE;
+}
+
+static void ask(struct event *event, struct target *t, const struct mailbox_request *request,
+		struct refusal *why)
+{
+	struct mailbox_answer answer = {0};
+	struct refusal gone;
+
+	event->before = resident_bytes(t->pid);
+	if (mailbox_ask(t, request, &answer, why) != STATUS_OK) {
+		event->what = "refused";
+		event->text = why->text;
+	} else if (answer.result != 0) {
+		event->what = "refused";
+		event->text = order_error(answer.result);
+	} else {
+		event->pages = (int64_t)answer.done;
+	}
+	event->latency_ns = (int64_t)(now_monotonic() - event->time);
+	event->after = resident_bytes(t->pid);
+	/* `why` may hold the text of the event. */
+	if (attach_refresh(t, &gone) == STATUS_OK)
+		event->stored = (int64_t)report_value(&t->report, "store_bytes_mapped");
+}
+
+static void place(struct event *event, const struct lineages *lineages)
+{
+	const struct lineage from = lineage_of(lineages, (uint32_t)event->pid);
+
+	event->root = from.root;
+	event->generation = from.generation;
+}
+
+/* Of a process that has ended its exit is all that there is to say. */
 static void give(const struct request *q, const struct due *d)
 {
-	const struct mailbox_request ask = {.command = q->command, .timeout = ANSWER_WITHIN};
+	const struct mailbox_request request = {.command = q->command, .timeout = ANSWER_WITHIN};
 	struct event event = {
 	    .time = now_monotonic(), .name = d->name, .pid = d->pid, NOTHING, .text = ""};
-	struct mailbox_answer answer = {0};
 	struct refusal why;
 	struct target t;
 
+	place(&event, &q->lineages);
+	event.delay_ms = (int64_t)(q->after / PC_MS);
+	event.late_ms = (int64_t)((event.time - d->at) / PC_MS);
 	event.what = q->command == PC_CMD_EVICT ? "evicted" : "restored";
-	if (attach(&t, d->pid, ATTACH_COMMAND, &why) != STATUS_OK)
-		return;
-	if (mailbox_ask(&t, &ask, &answer, &why) != STATUS_OK) {
-		event.what = "refused";
+	if (attach(&t, d->pid, ATTACH_COMMAND, &why) == STATUS_OK) {
+		ask(&event, &t, &request, &why);
+		detach(&t);
+	} else if (kill(d->pid, 0) == 0 || errno == EPERM) {
+		event.what = "missed";
 		event.text = why.text;
-	} else if (answer.result != 0) {
-		event.what = "refused";
-		event.text = order_error(answer.result);
 	} else {
-		event.pages = (int64_t)answer.done;
+		return;
 	}
-	event.latency_ns = (int64_t)(now_monotonic() - event.time);
-	detach(&t);
 	say(q, &event);
 }
 
@@ -277,6 +353,7 @@ static void take_exit(struct event *event, const struct life_event *e, char text
 	event->major = (int64_t)e->major;
 	event->peak = (int64_t)(e->peak_pages * PC_PAGE);
 	event->lived_ms = (int64_t)(e->lived_ns / PC_MS);
+	event->cpu_ms = (int64_t)(e->cpu_ns / PC_MS);
 	event->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	if (WIFSIGNALED(status))
 		snprintf(text, LIFE_ARGUMENTS, "killed by SIG%s", sigabbrev_np(WTERMSIG(status)));
@@ -290,17 +367,18 @@ static const char *const kind_names[] = {
     [LIFE_EXIT] = "exit",
 };
 
-static void take_event(void *arg, const struct life_event *e)
+static void show_event(struct request *q, const struct life_event *e)
 {
 	char text[LIFE_ARGUMENTS] = "", name[RECORD_COMM];
-	struct request *q = arg;
 	struct event event = {.time = e->time, .name = name, .pid = e->tgid, NOTHING, .text = text};
 
 	snprintf(name, sizeof(name), "%.15s", e->comm);
-	if ((q->name && strcmp(q->name, name) != 0) || e->kind > LIFE_EXIT)
+	if (q->name && strcmp(q->name, name) != 0)
 		return;
 	event.what = kind_names[e->kind];
 	event.parent = e->parent;
+	event.uid = e->uid;
+	place(&event, &q->lineages);
 	if (e->kind == LIFE_EXEC)
 		readable(text, e);
 	if (e->kind == LIFE_EXIT)
@@ -308,6 +386,20 @@ static void take_event(void *arg, const struct life_event *e)
 	say(q, &event);
 	if (e->kind == LIFE_EXEC)
 		plan(q, e);
+}
+
+static void take_event(void *arg, const struct life_event *e)
+{
+	struct request *q = arg;
+
+	if (e->kind > LIFE_EXIT)
+		return;
+	/* Without memory for it the child begins a lineage of its own. */
+	if (e->kind == LIFE_FORK)
+		lineage_born(&q->lineages, e->tgid, e->parent);
+	show_event(q, e);
+	if (e->kind == LIFE_EXIT)
+		lineage_ended(&q->lineages, e->tgid);
 }
 
 static pc_ns until_due(const struct request *q)
@@ -389,5 +481,6 @@ int cmd_lifecycle(int argc, char **argv)
 	if (l)
 		life_close(l);
 	free(q.due);
+	lineages_free(&q.lineages);
 	return watch_finish(&q.watch, err);
 }
