@@ -632,30 +632,35 @@ static long advise(struct storm *s, struct slot *slot, struct part p, int advice
 	return CALL(way, SYS_madvise, page_at(slot, p.first), bytes(p), advice, 0, 0, 0);
 }
 
-static void deed_discard(struct storm *s, struct slot *slot)
+static void become_either(struct slot *slot, struct part p)
+{
+	for (size_t i = p.first; i < p.end; i++)
+		if (slot->page[i].content == CONTENT_SEED)
+			slot->page[i].content = CONTENT_EITHER;
+}
+
+/* A part that no file would be read for again. */
+static void discard(struct storm *s, struct slot *slot, int advice,
+		    void (*become)(struct slot *slot, struct part p))
 {
 	struct part p = pick(s, slot);
 	long ret;
 
 	if (is_empty(p) || has_file(slot, p))
 		return;
-	ret = advise(s, slot, p, MADV_DONTNEED, any_way(s));
+	ret = advise(s, slot, p, advice, any_way(s));
 	EXPECT(s, slot, ret == 0, ret);
-	become_zero(slot, p);
+	become(slot, p);
+}
+
+static void deed_discard(struct storm *s, struct slot *slot)
+{
+	discard(s, slot, MADV_DONTNEED, become_zero);
 }
 
 static void deed_discard_lazily(struct storm *s, struct slot *slot)
 {
-	struct part p = pick(s, slot);
-	long ret;
-
-	if (is_empty(p) || has_file(slot, p))
-		return;
-	ret = advise(s, slot, p, MADV_FREE, any_way(s));
-	EXPECT(s, slot, ret == 0, ret);
-	for (size_t i = p.first; i < p.end; i++)
-		if (slot->page[i].content == CONTENT_SEED)
-			slot->page[i].content = CONTENT_EITHER;
+	discard(s, slot, MADV_FREE, become_either);
 }
 
 /* None of it changes a byte, whether it is taken or refused. */

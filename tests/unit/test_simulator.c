@@ -665,7 +665,7 @@ static void act_write_mem(void)
 	if (!frame)
 		return;
 	observe(page, model_peek(page));
-	for (uint64_t n = actors_roll(20); n; n--)
+	for (uint64_t n = actors_roll(actors_chance(2) ? 400 : 20); n; n--)
 		actor_yield();
 	arrive(page, frame);
 	model_mem_end();
@@ -972,7 +972,7 @@ int __wrap_pins_held(int tid)
 	bool held = sim.descriptors;
 
 	actor_yield();
-	if (actors_chance(100))
+	if (actors_chance(sim.descriptors ? 2 : 100))
 		return -ENOENT;
 	return (held || sim.descriptors) + (tid & 0);
 }
