@@ -8,6 +8,8 @@ package_of() {
 	clang) echo clang libclang-rt-dev ;;
 	cmake | make | pkg-config | clang-tidy | redis-server | sqlite3 | perl | python3 | binutils) echo "$1" ;;
 	node) echo nodejs ;;
+	pg_ctlcluster) echo postgresql ;;
+	*/test/test_mmap.py) echo "lib$(basename "$(dirname "$(dirname "$1")")")-testsuite" ;;
 	nm | readelf) echo binutils ;;
 	qemu-system-x86_64) echo qemu-system-x86 ;;
 	depmod) echo kmod ;;
