@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -94,6 +95,44 @@ static void this_process_is_read(void **state)
 	regions_free(&r);
 }
 
+#define PLACES 64u
+
+/* Against one entry a page: the last that was put there, in order, never two alike side by side. */
+static void what_is_put_last_lies_there(void **state)
+{
+	static const char *const names[] = {"", "[heap]", "/a", "/b"};
+	const char *given = getenv("TEST_SEED");
+	unsigned seed = given ? (unsigned)strtoul(given, NULL, 0) : 1;
+	struct region model[PLACES] = {{0}};
+	struct regions r = {0};
+
+	(void)state;
+	print_message("TEST_SEED=%u\n", seed);
+	for (int step = 0; step < 20000; step++) {
+		const pc_addr start = (pc_addr)rand_r(&seed) % PLACES;
+		const pc_addr end = start + 1 + (pc_addr)rand_r(&seed) % (PLACES - start);
+		struct region one = {.start = start, .end = end};
+
+		region_name(&one, names[rand_r(&seed) % 4]);
+		assert_int_equal(regions_put(&r, &one), 0);
+		for (pc_addr at = start; at < end; at++)
+			model[at] = one;
+		for (pc_addr at = 0; at < PLACES; at++) {
+			const struct region *found = regions_at(&r, at);
+
+			assert_int_equal(found ? found->class : REGION_UNKNOWN, model[at].class);
+			assert_string_equal(found ? found->label : "", model[at].label);
+		}
+		for (size_t i = 1; i < r.count; i++) {
+			const struct region *a = &r.at[i - 1], *b = &r.at[i];
+
+			assert_true(a->start < a->end && a->end <= b->start);
+			assert_false(a->end == b->start && strcmp(a->label, b->label) == 0);
+		}
+	}
+	regions_free(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -101,6 +140,7 @@ int main(void)
 	    cmocka_unit_test(other_lines_are_none),
 	    cmocka_unit_test(the_largest_part_names_a_unit),
 	    cmocka_unit_test(this_process_is_read),
+	    cmocka_unit_test(what_is_put_last_lies_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
