@@ -114,7 +114,7 @@ static enum packed_kind bytes_of(const struct packed *p, page_word w, void *page
 	switch (page_state(w)) {
 	case PAGE_SAME:
 		codec_fill(page, page_same(w));
-		return PACKED_SAME;
+		return page_same_valid(w) ? PACKED_SAME : PACKED_WRONG;
 	case PAGE_PACKED:
 		return unpack_stored(p, w, page) ? PACKED_STORED : PACKED_WRONG;
 	case PAGE_STAGED:
@@ -134,15 +134,16 @@ static bool is_home(page_word w)
 	return page_state(w) == PAGE_RESIDENT || page_state(w) == PAGE_REMOVING;
 }
 
+/* `away`: a bit for each page, the second note of it. */
 static void each_of_group(const struct packed *p, pc_addr base, const page_word *word,
-			  packed_fn *fn, void *arg)
+			  uint64_t away, packed_fn *fn, void *arg)
 {
 	uint64_t page[PC_PAGE / sizeof(uint64_t)];
 
 	for (unsigned i = 0; i < UNIT_GROUP; i++) {
 		enum packed_kind kind;
 
-		if (is_home(word[i]))
+		if (is_home(word[i]) && !(away >> i & 1))
 			continue;
 		kind = bytes_of(p, word[i], page);
 		fn(arg, base + i * PC_PAGE, kind, kind < PACKED_MOVING ? page : NULL);
@@ -159,7 +160,7 @@ static void each_of_unit(const struct packed *p, const struct unit *u, packed_fn
 		if (!u->words[i])
 			continue;
 		if (core_read(p->core, (pc_addr)u->words[i], word, sizeof(word)))
-			each_of_group(p, base, word, fn, arg);
+			each_of_group(p, base, word, u->elsewhere[i], fn, arg);
 		else
 			fn(arg, base, PACKED_WRONG, NULL);
 	}

@@ -66,7 +66,7 @@ static void drop(unsigned shard, struct unit *u, unsigned page, page_word then)
 	if (page_away(w))
 		UNIT_COUNT(u, dropped);
 	page_store(unit_word(u, page), then);
-	unit_count(u, w, then);
+	unit_count(u, page, w, then);
 }
 
 /*
@@ -212,7 +212,7 @@ static void move_page(unsigned shard, pc_addr from, pc_addr to)
 	w = unit_peek(a, i);
 	/* What the table has at the target was unmapped before: its own report is still to come. */
 	drop(shard, b, k, w);
-	unit_count(a, w, page_make(PAGE_RESIDENT, 0));
+	unit_count(a, i, w, page_make(PAGE_RESIDENT, 0));
 	page_store(unit_word(a, i), page_make(PAGE_RESIDENT, 0));
 	if (page_state(w) == PAGE_STAGED)
 		staging_rename(page_slot(w), to);

@@ -56,7 +56,7 @@ static page_word packed_word(struct packer *p, unsigned i)
 	store_ref ref;
 
 	if (g->kind == CODEC_SAME)
-		return page_make(PAGE_SAME, g->word);
+		return page_make_same(g->word);
 	tag = next_tag(p);
 	ref = store_put(p->out[i], g->len, tag);
 	return ref ? page_make_packed(ref, tag) : 0;
@@ -88,7 +88,7 @@ static void publish_one(struct packer *p, unsigned i, pc_ns now)
 	}
 	staging_release(slot);
 	UNIT_COUNT(u, packed);
-	unit_count(u, staged, w);
+	unit_count(u, page_in_unit(owner), staged, w);
 	heat_packed(&u->heat, now, world.cold_age);
 	count_published(&p->group[i]);
 }

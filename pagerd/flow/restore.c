@@ -120,6 +120,8 @@ static void unpack_word(struct restorer *r, page_word w, pc_addr at, uint8_t *to
 		unpack_packed(r, w, at, to);
 		return;
 	case PAGE_SAME:
+		if (!page_same_valid(w))
+			pc_fatal("the note of a page of one word is corrupt", at, w);
 		codec_fill(to, page_same(w));
 		return;
 	case PAGE_STAGED:
@@ -157,7 +159,7 @@ static void settle(struct restorer *r, struct unit *u, unsigned page, page_word 
 	} else {
 		UNIT_COUNT(u, given_back);
 	}
-	unit_count(u, was, RESIDENT_WORD);
+	unit_count(u, page, was, RESIDENT_WORD);
 	page_store(unit_word(u, page), RESIDENT_WORD);
 }
 
@@ -289,7 +291,7 @@ static void return_staged(struct restorer *r, struct unit *u, unsigned page, uin
 	ADD(r->shard, pages_staged, -1);
 	COUNT(r->shard, give_back_pages);
 	UNIT_COUNT(u, given_back);
-	unit_count(u, was, RESIDENT_WORD);
+	unit_count(u, page, was, RESIDENT_WORD);
 	page_store(unit_word(u, page), RESIDENT_WORD);
 }
 
@@ -519,12 +521,32 @@ static enum restore_result lift_protection(struct restorer *r, struct unit *u, u
 	return RESTORE_DONE;
 }
 
+/* A word that no step of ours leaves behind: it was overwritten. */
+static void check_kind(const struct unit *u, unsigned page, page_word w)
+{
+	const enum page_state s = page_state(w);
+
+	if (s > PAGE_RETURNING ||
+	    ((s == PAGE_LEAVING || s == PAGE_RETURNING) && w != page_make(s, 0)))
+		pc_fatal("the note of where a page is is corrupt", page_addr(u, page), w);
+}
+
+/* The word is won: both notes of where the page is must agree (state/range.h). */
+static void check_place(const struct unit *u, unsigned page, page_word w)
+{
+	if (page_away(w) != unit_away(u, page))
+		pc_fatal("the notes of where a page is differ", page_addr(u, page), w);
+	if (page_state(w) == PAGE_STAGED && staging_owner(page_slot(w)) != page_addr(u, page))
+		pc_fatal("the note of a staged page is corrupt", page_addr(u, page), w);
+}
+
 static enum restore_result serve(struct restorer *r, struct unit *u, unsigned page,
 				 const struct uffd_event *fault, pc_ns now)
 {
 	page_word w = unit_peek(u, page);
 	enum page_state s = page_state(w);
 
+	check_kind(u, page, w);
 	if (s == PAGE_LEAVING || s == PAGE_RETURNING ||
 	    !page_swing(unit_word(u, page), w, RETURN_WORD)) {
 		/* Somebody is at it, inside the gate like us: the thread looks again. */
@@ -532,6 +554,7 @@ static enum restore_result serve(struct restorer *r, struct unit *u, unsigned pa
 		uffd_wake(&world.uffd, fault->start, fault->end);
 		return RESTORE_DONE;
 	}
+	check_place(u, page, w);
 	if (fault->wp && s == PAGE_RESIDENT)
 		return lift_protection(r, u, page, w);
 	if (s == PAGE_RESIDENT || s == PAGE_REMOVING)

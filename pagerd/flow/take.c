@@ -321,7 +321,7 @@ static void staged_one(struct take *t, unsigned page)
 
 	staging_hold(slot, addr_of(t, page));
 	UNIT_COUNT(t->unit, taken);
-	unit_count(t->unit, page_make(PAGE_RESIDENT, 0), w);
+	unit_count(t->unit, page, page_make(PAGE_RESIDENT, 0), w);
 	page_store(unit_word(t->unit, page), w);
 	t->taken++;
 }

@@ -23,7 +23,7 @@
  *   RESIDENT  bit 3: did not shrink when last tried
  *   STAGED    3..34 staging slot
  *   PACKED    3..42 store handle, 43..63 tag: seed of the entry's checksum
- *   SAME      3..34 the repeated word
+ *   SAME      3..34 the repeated word, 35..63 a check of it
  */
 #ifndef PC_STATE_PAGE_H
 #define PC_STATE_PAGE_H
@@ -79,6 +79,19 @@ static inline uint32_t page_slot(page_word w)
 static inline uint32_t page_same(page_word w)
 {
 	return (uint32_t)(w >> 3);
+}
+
+/* The repeated word has nothing but this word of ours to live in, so it is checked as the store is. */
+static inline page_word page_make_same(uint32_t repeated)
+{
+	uint64_t check = (repeated + 1) * 0x9e3779b97f4a7c15ull >> 35;
+
+	return page_make(PAGE_SAME, repeated | check << 32);
+}
+
+static inline bool page_same_valid(page_word w)
+{
+	return w == page_make_same(page_same(w));
 }
 
 /* Its bytes are with the pager. */

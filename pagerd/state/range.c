@@ -225,12 +225,23 @@ void unit_list(struct unit *u)
 		u->row = units_open(u->base);
 }
 
-void unit_count(struct unit *u, page_word was, page_word is)
+static void note_away(struct unit *u, unsigned page, bool away)
+{
+	uint64_t *map = &u->elsewhere[page / 64], bit = 1ull << (page % 64);
+
+	if (away)
+		or_relaxed(map, bit);
+	else
+		and_acq_rel(map, ~bit);
+}
+
+void unit_count(struct unit *u, unsigned page, page_word was, page_word is)
 {
 	int away = page_away(is) - page_away(was);
 	int staged = (page_state(is) == PAGE_STAGED) - (page_state(was) == PAGE_STAGED);
 
 	if (away) {
+		note_away(u, page, away > 0);
 		add_acq_rel(&u->away, (uint32_t)away);
 		UNIT_ADD(u, away, away);
 	}
@@ -301,6 +312,8 @@ static bool unit_valid(const struct unit *u)
 			return false;
 		away += page_away(unit_peek(u, i));
 		staged += s == PAGE_STAGED;
+		if (page_away(unit_peek(u, i)) != unit_away(u, i))
+			return false;
 	}
 	return away == u->away && staged == u->staged;
 }

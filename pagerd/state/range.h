@@ -8,10 +8,12 @@
  *           address >> 21  -> slot (open addressing) -> unit -> words[8] -> word[64]
  *
  *         Table, units and words come from demand-zero memory, so what is never used costs nothing.
- *         A unit costs 384 bytes, and 512 bytes of words for each 256 KiB of it that was ever
+ *         A unit costs 448 bytes, and 512 bytes of words for each 256 KiB of it that was ever
  *         registered: 0.2 % of a whole unit, 0.35 % of a lone piece of V8's.
  *         registered[] says which pages the kernel reports to us, as far as we know. The kernel may
  *         know more (a mapping that grew in place): a fault there adopts the page.
+ *         Which pages are away is noted twice, in the words and in elsewhere[], far from each other:
+ *         a wild write of the program to one of them must not make zeros of a page.
  * OWNS    units and words. Knows nothing of what a word means beyond "not zero".
  * THREADS range_find() by any thread inside the layout gate (outside it, it may miss a unit). range_ensure() and the setting of bits
  *         by the work thread inside the gate, or by anybody who has closed it. range_free() only
@@ -32,6 +34,7 @@ struct unit {
 	pc_addr base;
 	page_word *words[UNIT_MAP_WORDS]; /* groups of UNIT_GROUP pages; NULL: all RESIDENT */
 	uint64_t registered[UNIT_MAP_WORDS];
+	uint64_t elsewhere[UNIT_MAP_WORDS]; /* pages that are away, once more; atomic; unit_away() */
 	uint64_t dontfork[UNIT_MAP_WORDS]; /* of those, where MADV_DONTFORK may be set and is the pager's */
 	uint32_t away;    /* pages whose bytes are with the pager; atomic */
 	uint32_t staged;  /* of those, pages in staging; atomic */
@@ -74,8 +77,14 @@ void unit_list(struct unit *u);
 #define UNIT_ADD(u, name, n) units_add((u)->row, PC_U_##name, (n))
 #define UNIT_COUNT(u, name)  UNIT_ADD(u, name, 1)
 
-/* A word of the unit went from `was` to `is`: the counts follow. */
-void unit_count(struct unit *u, page_word was, page_word is);
+/* The word of the page went from `was` to `is`, by who owns it: counts and elsewhere[] follow. */
+void unit_count(struct unit *u, unsigned page, page_word was, page_word is);
+
+/* What elsewhere[] says, to who owns the word. */
+static inline bool unit_away(const struct unit *u, unsigned page)
+{
+	return load_relaxed(&u->elsewhere[page / 64]) >> (page % 64) & 1;
+}
 
 /* Off: nor is MADV_DONTFORK there the pager's any more. */
 void unit_set_registered(struct unit *u, unsigned first, unsigned end, bool on);

@@ -127,18 +127,18 @@ static void test_counts_follow_words(void **unused)
 	struct unit *u = range_ensure(0);
 
 	(void)unused;
-	unit_count(u, home, staged);
+	unit_count(u, 7, home, staged);
 	assert_int_equal(u->away, 1);
 	assert_int_equal(u->staged, 1);
-	unit_count(u, staged, packed);
+	unit_count(u, 7, staged, packed);
 	assert_int_equal(u->away, 1);
 	assert_int_equal(u->staged, 0);
-	unit_count(u, packed, home);
-	unit_count(u, home, same);
+	unit_count(u, 7, packed, home);
+	unit_count(u, 7, home, same);
 	assert_int_equal(u->away, 1);
-	unit_count(u, same, home);
+	unit_count(u, 7, same, home);
 	assert_int_equal(u->away, 0);
-	unit_count(u, home, page_make(PAGE_REMOVING, 0));
+	unit_count(u, 7, home, page_make(PAGE_REMOVING, 0));
 	assert_int_equal(u->away, 0);
 }
 
@@ -158,10 +158,10 @@ static void test_units_have_rows(void **unused)
 	(void)unused;
 	memset(segment, 0, stats_segment_bytes());
 	stats_start(segment, 1, "range", 0);
-	unit_count(u, home, staged);
+	unit_count(u, 7, home, staged);
 	unit_list(u);
 	assert_int_equal(u->row, 0);
-	unit_count(u, staged, home);
+	unit_count(u, 7, staged, home);
 	assert_int_equal(rows_of_table()[0].value[PC_U_away], 0);
 	unit_list(u);
 	assert_int_equal(u->row, 1);
@@ -169,12 +169,12 @@ static void test_units_have_rows(void **unused)
 	assert_int_equal(u->row, 1);
 	assert_int_equal(rows_of_table()[1].base, 5 * PC_UNIT);
 	UNIT_COUNT(u, taken);
-	unit_count(u, home, staged);
-	unit_count(u, staged, packed);
+	unit_count(u, 7, home, staged);
+	unit_count(u, 7, staged, packed);
 	assert_int_equal(rows_of_table()[1].value[PC_U_taken], 1);
 	assert_int_equal(rows_of_table()[1].value[PC_U_away], 1);
 	assert_int_equal(rows_of_table()[1].value[PC_U_staged], 0);
-	unit_count(u, packed, home);
+	unit_count(u, 7, packed, home);
 	range_free(u);
 	assert_int_equal(rows_of_table()[1].base, 5 * PC_UNIT);
 	u = range_ensure(5 * PC_UNIT);
@@ -206,7 +206,7 @@ static void test_a_wrong_table_is_not_valid(void **unused)
 	unit_words(u, 0, 5);
 	page_store(unit_word(u, 3), page_make(PAGE_SAME, 9));
 	assert_false(range_valid());
-	unit_count(u, page_make(PAGE_RESIDENT, 0), unit_peek(u, 3));
+	unit_count(u, 3, page_make(PAGE_RESIDENT, 0), unit_peek(u, 3));
 	assert_true(range_valid());
 	page_store(unit_word(u, 4), page_make(PAGE_LEAVING, 0));
 	assert_false(range_valid());

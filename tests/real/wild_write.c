@@ -1,0 +1,125 @@
+/*
+ * wild_write HOW: a program that overwrites memory of the library, and then reads a packed page of its
+ * own. It must not live to see a wrong byte: exit status 1 if it does, 3 if it reads what it wrote.
+ *
+ *   body   bytes of packed pages             word    the note of where its page is becomes zero
+ *   slab   the books of the store            flip    one bit of that note
+ *   staged the note says staging slot 0      same    one bit of that of a page of one word
+ *   past   beyond the end of the store
+ *
+ * Waits for a line of input once its memory is filled: wild_write.sh then has it packed.
+ */
+#include "host.h"
+
+#include "predicomp/segment.h"
+#include "state/range.h"
+
+#define LEN	(8 * MIB)
+#define PAGE_AT (3 * MIB)
+
+struct area {
+	char *start, *end;
+};
+
+/* The segment of this process, where it is mapped. */
+static const struct pc_segment *segment(void)
+{
+	const struct pc_segment *s = NULL;
+	char line[512];
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	HOST_CHECK(maps);
+	while (!s && fgets(line, sizeof(line), maps))
+		if (strstr(line, "/memfd:" PC_SEGMENT_NAME))
+			s = (const void *)strtoul(line, NULL, 16);
+	fclose(maps);
+	HOST_CHECK(s && s->tables.self == (uint64_t)s);
+	return s;
+}
+
+/* The pager's region that begins at `at`, and the one that was mapped `before` regions earlier. */
+static struct area region(uint64_t at, unsigned before)
+{
+	const struct pc_segment *s = segment();
+	uint32_t i = 0;
+
+	while (i < s->own_count && s->own[i].start + PAGE != at)
+		i++;
+	HOST_CHECK(i < s->own_count && i >= before);
+	return (struct area){(char *)s->own[i - before].start + PAGE,
+			     (char *)s->own[i - before].end - PAGE};
+}
+
+/* pagerd/tables.c reserves the store's books just before the store. */
+static struct area find(const char *what)
+{
+	return region(segment()->tables.store, !strcmp(what, "slabs"));
+}
+
+/* Every other byte of what is resident of the first 64 MiB. */
+static void spoil(struct area a)
+{
+	for (char *at = a.start; at < a.end && at < a.start + 64 * MIB; at += PAGE) {
+		unsigned char in = 0;
+
+		HOST_CHECK(mincore(at, PAGE, &in) == 0);
+		for (size_t i = 0; (in & 1) && i < PAGE; i += 2)
+			at[i] = (char)~at[i];
+	}
+}
+
+/* The unit of `at` in the tables, as pagerd/state/range.h lays them out. */
+static struct unit *find_unit(const char *at)
+{
+	const struct pc_tables *t = &segment()->tables;
+	struct unit *u = (void *)t->units;
+
+	HOST_CHECK(t->unit_bytes == sizeof(*u));
+	for (uint32_t i = 0; i < t->unit_max; i++)
+		if (u[i].live && u[i].base == unit_floor((pc_addr)at))
+			return &u[i];
+	HOST_FAIL("there is no unit of %p", (const void *)at);
+}
+
+static page_word *find_word(const char *at)
+{
+	page_word *w = unit_word(find_unit(at), page_in_unit((pc_addr)at));
+
+	HOST_CHECK(page_away(*w));
+	return w;
+}
+
+static void overwrite(const char *how, const char *at)
+{
+	if (!strcmp(how, "body"))
+		spoil(find("store"));
+	else if (!strcmp(how, "slab"))
+		spoil(find("slabs"));
+	else if (!strcmp(how, "word"))
+		*find_word(at) = 0;
+	else if (!strcmp(how, "flip") || !strcmp(how, "same"))
+		*find_word(at) ^= 1ull << 20;
+	else if (!strcmp(how, "staged"))
+		*find_word(at) = page_make(PAGE_STAGED, 0);
+	else if (!strcmp(how, "past"))
+		memset(find("store").end - 8, 0, 16);
+	else
+		HOST_CHECK(!"HOW");
+}
+
+int main(int argc, char **argv)
+{
+	char *at = host_map(LEN), *target = at + PAGE_AT, c;
+	uint64_t first;
+
+	HOST_CHECK(argc == 2);
+	host_fill(at, LEN, 3);
+	if (!strcmp(argv[1], "same"))
+		memset(target, 0x5a, PAGE);
+	first = *(uint64_t *)target;
+	printf("%ld\n", (long)target);
+	fflush(stdout);
+	HOST_CHECK(read(0, &c, 1) == 1);
+	overwrite(argv[1], target);
+	return *(volatile uint64_t *)target == first ? 3 : 1;
+}
