@@ -567,6 +567,7 @@ static pc_ns round_of_work(pc_ns wait)
 	leave_if_deserted();
 	if (crew.active) {
 		wait = work_tick(&crew.work, sys_monotonic());
+		tables_grown();
 		show_pagers();
 		if (world.pinned)
 			leave_pinned();

@@ -19,6 +19,13 @@ int tables_start(uint64_t memory);
  */
 void tables_stop(void);
 
+/*
+ * After pages left: a core dump has what the store and staging hold by now, and some more. It has not
+ * the tens of gigabytes of address space behind: a pipe to a crash handler would be given them as
+ * zeros. By the work thread.
+ */
+void tables_grown(void);
+
 /* Where they lie; all zero when they do not. */
 struct pc_tables tables_where(void);
 

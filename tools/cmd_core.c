@@ -126,8 +126,7 @@ static bool same_file(int a, int b)
 	return !fstat(a, &x) && !fstat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* A dump holds secrets: for its owner alone. What was there before is only emptied if it is no
- * CORE. */
+/* A dump holds secrets: for its owner alone. What was there before is emptied unless it is CORE. */
 static int open_output(const struct request *q, int core)
 {
 	int fd = open(q->output, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -168,7 +167,9 @@ static int fix_copy(struct fixing *f, const struct request *q)
 		err = write_pages(f, q);
 	else
 		complain(STATUS_NO, "%s could not be written: %s", q->output, strerror(errno));
-	if (fsync(fd) || close(fd))
+	if (fsync(fd))
+		err = complain(STATUS_NO, "%s: %s", q->output, strerror(errno));
+	if (close(fd))
 		err = complain(STATUS_NO, "%s: %s", q->output, strerror(errno));
 	return err;
 }
@@ -196,14 +197,14 @@ out:
 
 /* ---- the command line ---------------------------------------------------------------------- */
 
-static int parse(int argc, char **argv, struct request *q, bool *helped)
+/* Without a CORE in *q when there is nothing to do: what was wrong, or help, has been said. */
+static int parse(int argc, char **argv, struct request *q)
 {
 	int c;
 
 	while ((c = getopt_long(argc, argv, "o:h", longs, NULL)) != -1) {
 		if (c == 'h') {
 			show_help("core", details);
-			*helped = true;
 			return STATUS_OK;
 		}
 		if (c == '?')
@@ -224,8 +225,7 @@ static int parse(int argc, char **argv, struct request *q, bool *helped)
 int cmd_core(int argc, char **argv)
 {
 	struct request q = {0};
-	bool helped = false;
-	int err = parse(argc, argv, &q, &helped);
+	int err = parse(argc, argv, &q);
 
-	return err != STATUS_OK || helped ? err : fix(&q);
+	return q.core ? fix(&q) : err;
 }

@@ -10,6 +10,10 @@ class Failed(Exception):
     """A measurement could not be made; the text says why."""
 
 
+class Killed(Failed):
+    """The kernel killed the program at the limit of its memory cgroup."""
+
+
 def words(text):
     """name=value words of any number of lines, as numbers where they are."""
     found = {}

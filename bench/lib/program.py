@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-from .figures import Failed, words
+from .figures import Failed, Killed, words
 from .swap import MIB, page_out
 
 NONE, PREDICOMP, ZRAM = WAYS = ("none", "predicomp", "zram")
@@ -66,8 +66,9 @@ class Program:
         self.reap()
         self.said.seek(0)
         said = self.said.read().decode(errors="replace").strip()[-300:]
-        raise Failed("%s (%s) ended with status %s: %s" %
-                     (self.name, self.way, self.process.returncode, said))
+        killed = self.way == ZRAM and self.process.returncode == -signal.SIGKILL
+        raise (Killed if killed else Failed)("%s (%s) ended with status %s: %s" %
+                                             (self.name, self.way, self.process.returncode, said))
 
     def line(self):
         text = self.process.stdout.readline()

@@ -2,12 +2,13 @@
 import contextlib
 import os
 
-from .figures import Failed
+from .figures import Failed, Killed
 from .program import NONE, PREDICOMP, WAYS, ZRAM, Program
 from .swap import Cgroup, Zram
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PYTHON = "/usr/bin/python3"
+KILLED_MOST = 3
 
 
 class Session:
@@ -77,8 +78,18 @@ class Session:
         for i in range(self.rounds):
             for way in ways if i % 2 == 0 else reversed(ways):
                 self.progress("%s: round %d of %d, %s" % (what, i + 1, self.rounds, way))
-                got[way].append(one(way))
+                got[way].append(self.one_of(what, way, one))
         return got
+
+    def one_of(self, what, way, one):
+        """one(way), again where the kernel found too little to reclaim in time and killed it."""
+        for _ in range(KILLED_MOST):
+            try:
+                return one(way)
+            except Killed as killed:
+                self.book.note(what, "%s; killed at its limit, tried again" % killed)
+                self.cgroup.limit(None)
+        return one(way)
 
     def account(self, off):
         """pages_evicted - pages_restored - pages_dropped - pages_stored of one process at rest."""

@@ -568,6 +568,11 @@ struct store_totals store_totals(void)
 	return t;
 }
 
+uint64_t store_reach(void)
+{
+	return (uint64_t)store.fresh * STORE_SLAB;
+}
+
 /* What store_valid() counts, to compare it with what the store believes. */
 struct census {
 	struct class class[CLASSES];

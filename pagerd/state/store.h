@@ -89,6 +89,9 @@ uint64_t store_trim(void);
 
 struct store_totals store_totals(void);
 
+/* Bytes from the start of the space, beyond which nothing was ever stored. By the work thread. */
+uint64_t store_reach(void);
+
 /*
  * Compaction. store_wants_compaction(): a quarter of the touched memory, EMPTY slabs left out, is
  * free, and packing it tighter would empty slabs of at least 1 MiB. store_compact_begin() picks the
