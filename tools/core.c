@@ -115,6 +115,8 @@ static int by_address(const void *a, const void *b)
 
 static int add_load(struct core *c, const GElf_Ehdr *e, size_t i, const GElf_Phdr *p)
 {
+	const uint64_t end = p->p_offset + p->p_filesz;
+
 	if (p->p_type != PT_LOAD || !p->p_memsz)
 		return STATUS_OK;
 	if (p->p_filesz > p->p_memsz || p->p_vaddr + p->p_memsz < p->p_vaddr)
@@ -123,8 +125,7 @@ static int add_load(struct core *c, const GElf_Ehdr *e, size_t i, const GElf_Phd
 		return complain(STATUS_NO,
 				"%s is cut short: it has %llu bytes, and a segment ends at %llu; "
 				"`ulimit -c unlimited` and room on the disk give a whole one",
-				c->path, (unsigned long long)c->size,
-				(unsigned long long)(p->p_offset + p->p_filesz));
+				c->path, (unsigned long long)c->size, (unsigned long long)end);
 	c->load[c->loads++] = (struct core_load){
 	    .start = p->p_vaddr,
 	    .end = p->p_vaddr + p->p_memsz,

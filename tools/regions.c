@@ -131,6 +131,7 @@ static bool room_for(struct regions *r, size_t count)
 	at = realloc(r->at, room * sizeof(*at));
 	if (!at)
 		return false;
+	memset(at + r->room, 0, (room - r->room) * sizeof(*at));
 	r->at = at;
 	r->room = room;
 	return true;

@@ -94,7 +94,7 @@ struct way {
 
 static void measure(const struct way *way, const char *what, size_t run, size_t stride)
 {
-	const size_t arena = UNITS * UNIT;
+	const size_t arena = UNITS * UNIT, pages = arena / stride * run / PAGE;
 	char *from = map(arena), *to = map(arena);
 	struct uffdio_register reg = {.range = {(uintptr_t)from, arena},
 				      .mode =
@@ -113,7 +113,7 @@ static void measure(const struct way *way, const char *what, size_t run, size_t 
 		way->leave(from + at, run, to + at);
 	begun = now_ns() - begun;
 	printf("%-30s%-28s%12.2f%12d\n", way->name, what,
-	       (double)begun / 1000 / (double)(arena / stride * run / PAGE),
+	       (double)begun / 1000 / (double)pages,
 	       (int)mappings() - (int)had);
 	munmap(from, arena);
 	munmap(to, arena);
