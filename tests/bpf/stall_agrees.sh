@@ -2,7 +2,8 @@
 # stall_agrees.sh BUILD: the kernel and the library time the same restores. What `predicomp stat` calls
 # fault_all, from reading a fault to having woken the program, `predicomp stall` sees from outside as the
 # time between a pager that runs and the thread that it wakes. Their medians must be within a fifth of
-# each other; a machine that is busy may need more than one try.
+# each other; a machine that is busy may need more than one try. Each fault brings 64 pages: the thread that
+# is woken may run before the pager looks at its clock again, which in a short restore is more than a fifth.
 set -uo pipefail
 
 build=${1:?usage: $0 BUILD}
@@ -26,7 +27,7 @@ once() {
 	rm -f "$scratch/in"
 	mkfifo "$scratch/in"
 	env LD_PRELOAD="$build/libpredicomp.so" PREDICOMP_COLD_AGE=100ms PREDICOMP_MIN_RSS=1M \
-		PREDICOMP_MAX_CPU=100% "$host" 64 <"$scratch/in" >"$scratch/out" &
+		PREDICOMP_MAX_CPU=100% PREDICOMP_FAULT_AROUND=64 "$host" 64 <"$scratch/in" >"$scratch/out" &
 	pid=$!
 	exec 8>"$scratch/in"
 	sleep 1

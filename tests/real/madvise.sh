@@ -47,7 +47,7 @@ pinned() {
 		until = time.monotonic() + ${3-60}
 		while time.monotonic() < until:
 		    assert libc.mincore(ctypes.c_void_p(begin), ctypes.c_size_t(len(m)), there) == 0
-		    if bytes(there).count(0) > 8000 or "left alone" in open("$scratch/pinned.err").read():
+		    if bytes(there).count(0) > 8000 or "go with" in open("$scratch/pinned.err").read():
 		        break
 		    time.sleep(.1)
 		time.sleep(1)
@@ -64,7 +64,8 @@ pinned nothing 'pass'
 # Some of it may have left before the descriptor came.
 pinned_by() {
 	pinned "$@"
-	[ -n "${3-}" ] || grep -q 'left alone' "$scratch/pinned.err" ||
+	# Before it was managed at all, or when it was.
+	[ -n "${3-}" ] || grep -q 'does not go with' "$scratch/pinned.err" ||
 		fail "beside $1 the library does not say that it does nothing"
 	left=$(sum pages_evicted)
 	[ "$left" -lt 8000 ] || fail "$left pages left in spite of $1, which may pin them"
