@@ -25,8 +25,11 @@ static bool in_scope(const struct task_struct *task)
 	return everyone || process_of(task);
 }
 
-/* With what all events have; NULL when the buffer is full. */
-static struct life_event *event_begin(const struct task_struct *task, enum life_kind kind)
+/*
+ * With what all events have; NULL when the buffer is full. Inline: Linux 6.1 forgets what a function
+ * returned that was not NULL, takes it for lost where its caller asks, and refuses the program.
+ */
+static __always_inline struct life_event *event_begin(const struct task_struct *task, enum life_kind kind)
 {
 	struct life_event *event = bpf_ringbuf_reserve(&life_events, sizeof(*event), 0);
 
