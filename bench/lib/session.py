@@ -78,18 +78,21 @@ class Session:
         for i in range(self.rounds):
             for way in ways if i % 2 == 0 else reversed(ways):
                 self.progress("%s: round %d of %d, %s" % (what, i + 1, self.rounds, way))
-                got[way].append(self.one_of(what, way, one))
+                got[way] += self.figures_of(what, way, one)
         return got
 
-    def one_of(self, what, way, one):
-        """one(way), again where the kernel found too little to reclaim in time and killed it."""
+    def figures_of(self, what, way, one):
+        """[one(way)]; nothing where the kernel cannot keep the program at its limit: it finds all
+        of a small group's pages in use, time and again, and kills. That is a result too."""
         for _ in range(KILLED_MOST):
             try:
-                return one(way)
+                return [one(way)]
             except Killed as killed:
-                self.book.note(what, "%s; killed at its limit, tried again" % killed)
                 self.cgroup.limit(None)
-        return one(way)
+                why = killed
+        self.book.note(what, "%s, killed at its limit each of %d times: no figure" %
+                       (why, KILLED_MOST))
+        return []
 
     def account(self, off):
         """pages_evicted - pages_restored - pages_dropped - pages_stored of one process at rest."""
