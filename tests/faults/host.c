@@ -86,8 +86,14 @@ static void change_unseen(void)
 {
 	char *at = host_cold(SMALL, 6), *room = host_map(SMALL);
 
-	HOST_CHECK(raw(__NR_mremap, (long)at, SMALL, SMALL, MREMAP_MAYMOVE | MREMAP_FIXED,
-		       (long)room) == (long)room);
+	long to = raw(__NR_mremap, (long)at, SMALL, SMALL, MREMAP_MAYMOVE | MREMAP_FIXED, (long)room);
+
+	/* Since Linux 6.17 it moves mapping by mapping, and ends so at one that is registered. */
+	HOST_CHECK(to == (long)room || to == -EFAULT);
+	if (to == -EFAULT) {
+		HOST_CHECK(munmap(at, SMALL) == 0 && munmap(room, SMALL) == 0);
+		return;
+	}
 	HOST_CHECK(host_same(room, SMALL, 6));
 	host_let_leave(room, SMALL);
 	HOST_CHECK(raw(__NR_munmap, (long)room, SMALL / 2, 0, 0, 0) == 0);
