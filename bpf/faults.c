@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,23 +10,23 @@
 
 #include "faults.skel.h"
 #include "session.h"
-#include "stream.h"
 
 struct faults {
 	struct faults_bpf *skeleton;
-	struct stream stream;		/* where events are wanted */
+	struct ring_buffer *ring;	/* NULL where no events are wanted */
 	const struct unit_record *unit; /* `units` + 1 of them; NULL where they are not wanted */
 	uint32_t units;
 	faults_event_fn *event_fn;
 	void *event_arg;
 };
 
-static void hand_on(void *arg, const void *record, size_t size)
+static int hand_on(void *context, void *data, size_t size)
 {
-	const struct faults *f = arg;
+	const struct faults *f = context;
 
 	if (size >= sizeof(struct fault_event))
-		f->event_fn(f->event_arg, record);
+		f->event_fn(f->event_arg, data);
+	return 0;
 }
 
 static int prepare(struct faults_bpf *s, const struct faults_wanted *wanted)
@@ -55,17 +54,16 @@ static size_t units_bytes(uint32_t units)
 	return ((units + 1) * sizeof(struct unit_record) + page - 1) & ~(page - 1);
 }
 
-/* What is read in the kernel's own memory, without a system call. */
+/* What is read in memory that the kernel shares. */
 static int map_all(struct faults *f, const struct faults_wanted *wanted, struct unable *why)
 {
 	const struct faults_bpf *s = f->skeleton;
 	void *unit;
-	int err;
 
 	if (wanted->stream_bytes) {
-		err = stream_open(&f->stream, bpf_map__fd(s->maps.events), wanted->stream_bytes);
-		if (err)
-			return unable(why, err, "no ring buffer: %s", strerror(-err));
+		f->ring = ring_buffer__new(bpf_map__fd(s->maps.events), hand_on, f, NULL);
+		if (!f->ring)
+			return unable(why, -errno, "no ring buffer: %m");
 	}
 	if (!wanted->units)
 		return 0;
@@ -112,7 +110,7 @@ fail:
 
 void faults_close(struct faults *f)
 {
-	stream_close(&f->stream);
+	ring_buffer__free(f->ring);
 	if (f->unit)
 		munmap((void *)(uintptr_t)f->unit, units_bytes(f->units));
 	faults_bpf__destroy(f->skeleton);
@@ -208,5 +206,5 @@ int faults_events(struct faults *f, faults_event_fn *fn, void *arg)
 {
 	f->event_fn = fn;
 	f->event_arg = arg;
-	return stream_read(&f->stream, hand_on, f);
+	return ring_buffer__consume(f->ring);
 }

@@ -54,7 +54,7 @@ int faults_processes(struct faults *f, faults_process_fn *fn, void *arg);
 typedef void faults_unit_fn(void *arg, const struct unit_record *unit);
 int faults_units(struct faults *f, faults_unit_fn *fn, void *arg);
 
-/* Events that have arrived, in the order in which they were settled. Their number. */
+/* Events that have arrived, in the order in which they were settled. Their number or -errno. */
 typedef void faults_event_fn(void *arg, const struct fault_event *event);
 int faults_events(struct faults *f, faults_event_fn *fn, void *arg);
 

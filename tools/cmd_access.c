@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "attach.h"
 #include "kernel_view.h"
 #include "layout.h"
@@ -67,15 +68,11 @@ static unsigned block_of(const struct study *s, enum region_class class)
 
 static struct area *new_area(struct study *s, const struct region *region)
 {
-	if (s->count == s->room) {
-		size_t room = s->room ? 2 * s->room : 64;
-		struct area *area = realloc(s->area, room * sizeof(*area));
+	struct area *area = array_room(s->area, &s->room, s->count + 1, sizeof(*area));
 
-		if (!area)
-			return NULL;
-		s->area = area;
-		s->room = room;
-	}
+	if (!area)
+		return NULL;
+	s->area = area;
 	s->area[s->count] = (struct area){.region = *region};
 	pattern_begin(&s->area[s->count].pattern, block_of(s, region->class));
 	return &s->area[s->count++];

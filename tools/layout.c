@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "array.h"
+
 #define RING_BYTES (32u * PC_PAGE) /* some thousand mappings between two looks */
 #define MAPS_EVERY PC_SEC
 
@@ -46,15 +48,12 @@ static void forget_told(struct layout *l)
 
 static struct layout_change *new_change(struct layout *l)
 {
-	if (l->count == l->room) {
-		size_t room = l->room ? 2 * l->room : 256;
-		struct layout_change *change = realloc(l->change, room * sizeof(*change));
+	struct layout_change *change =
+		array_room(l->change, &l->room, l->count + 1, sizeof(*change));
 
-		if (!change)
-			return NULL;
-		l->change = change;
-		l->room = room;
-	}
+	if (!change)
+		return NULL;
+	l->change = change;
 	return &l->change[l->count++];
 }
 
@@ -219,8 +218,7 @@ const struct region *layout_at(struct layout *l, pc_addr addr)
 
 	if (r || l->asked)
 		return r;
-	/* Once a look: a burst of faults in memory that has gone again must not read maps each
-	 * time. */
+	/* Once a look: a burst of faults in memory that has gone again must not read maps each time. */
 	l->asked = true;
 	return layout_refresh(l) == 0 ? regions_at(&l->regions, addr) : NULL;
 }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+
 /* The first that is not below `pid`. */
 static size_t place_of(const struct lineages *l, uint32_t pid)
 {
@@ -31,29 +33,17 @@ struct lineage lineage_of(const struct lineages *l, uint32_t pid)
 	return is_at(l, place, pid) ? l->at[place] : (struct lineage){.pid = pid, .root = pid};
 }
 
-static bool make_room(struct lineages *l)
-{
-	const size_t room = l->room ? 2 * l->room : 64;
-	struct lineage *at;
-
-	if (l->count < l->room)
-		return true;
-	at = realloc(l->at, room * sizeof(*at));
-	if (!at)
-		return false;
-	l->at = at;
-	l->room = room;
-	return true;
-}
-
 bool lineage_born(struct lineages *l, uint32_t child, uint32_t parent)
 {
 	const struct lineage from = lineage_of(l, parent);
 	const size_t place = place_of(l, child);
+	struct lineage *at;
 
 	if (!is_at(l, place, child)) {
-		if (!make_room(l))
+		at = array_room(l->at, &l->room, l->count + 1, sizeof(*at));
+		if (!at)
 			return false;
+		l->at = at;
 		memmove(l->at + place + 1, l->at + place, (l->count - place) * sizeof(*l->at));
 		l->count++;
 	}

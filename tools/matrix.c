@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+
 #define NO_CELL	  0u
 #define GRAIN_MAX (PC_UNIT << 10)
 
@@ -138,19 +140,13 @@ void matrix_at(struct matrix *m, pc_ns elapsed)
 
 static struct matrix_cell *new_cell(struct matrix *m, uint32_t row, uint32_t column)
 {
-	struct matrix_cell *c;
+	struct matrix_cell *c = array_room(m->cell, &m->cell_room, m->cell_count + 1, sizeof(*c));
 
-	if (m->cell_count == m->cell_room) {
-		size_t room = m->cell_room ? 2 * m->cell_room : 1024;
-
-		c = realloc(m->cell, room * sizeof(*c));
-		if (!c) {
-			m->failed = true;
-			return NULL;
-		}
-		m->cell = c;
-		m->cell_room = room;
+	if (!c) {
+		m->failed = true;
+		return NULL;
 	}
+	m->cell = c;
 	c = &m->cell[m->cell_count++];
 	*c = (struct matrix_cell){.row = row, .column = column};
 	c->value[LAYER_LEVEL] = m->row[row].level;

@@ -1,5 +1,6 @@
 #include "observe.h"
 
+#include "array.h"
 #include "kernel_view.h"
 #include "layout.h"
 
@@ -139,21 +140,6 @@ static void search_segment(struct observer *o, pc_ns now)
 	source->text[0] = '\0';
 }
 
-static bool room_for(struct observer *o, uint32_t rows)
-{
-	struct unit_seen *seen;
-
-	if (rows <= o->seen_room)
-		return true;
-	seen = realloc(o->seen, rows * sizeof(*seen));
-	if (!seen)
-		return false;
-	memset(seen + o->seen_room, 0, (rows - o->seen_room) * sizeof(*seen));
-	o->seen = seen;
-	o->seen_room = rows;
-	return true;
-}
-
 /* Row 0 has no address: what it counts is only said, not drawn. */
 static void take_unlisted(struct observer *o, const struct report_unit *u)
 {
@@ -215,16 +201,20 @@ static void take_own(struct observer *o)
 static void look_at_segment(struct observer *o, pc_ns now)
 {
 	const struct report *r = &o->target.report;
+	struct unit_seen *seen = NULL;
 	struct refusal why;
 	struct report_unit u;
 
 	search_segment(o, now);
 	if (!o->attached)
 		return;
-	if (attach_reread(&o->target, &why) != STATUS_OK || !room_for(o, r->unit_count)) {
+	if (attach_reread(&o->target, &why) == STATUS_OK)
+		seen = array_room(o->seen, &o->seen_room, PC_MAX(r->unit_count, 1u), sizeof(*seen));
+	if (!seen) {
 		forget_segment(o);
 		return;
 	}
+	o->seen = seen;
 	take_own(o);
 	for (uint32_t i = 0; i < r->unit_count; i++) {
 		u = report_unit(r, i);

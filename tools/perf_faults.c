@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "perf_rings.h"
 
 #define RING_BYTES (128u * PC_PAGE) /* kernel.perf_event_mlock_kb lets everybody have that much */
@@ -124,17 +125,14 @@ static bool is_major(const struct perf_faults *p, uint64_t id)
 
 static void keep(struct perf_faults *p, const struct sample *s)
 {
-	if (p->faults == p->fault_room) {
-		size_t room = p->fault_room ? 2 * p->fault_room : 4096;
-		struct kernel_fault *fault = realloc(p->fault, room * sizeof(*fault));
+	struct kernel_fault *fault =
+		array_room(p->fault, &p->fault_room, p->faults + 1, sizeof(*fault));
 
-		if (!fault) {
-			p->lost++;
-			return;
-		}
-		p->fault = fault;
-		p->fault_room = room;
+	if (!fault) {
+		p->lost++;
+		return;
 	}
+	p->fault = fault;
 	p->fault[p->faults++] = (struct kernel_fault){
 	    .time = s->time,
 	    .address = s->address,

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "base/atomic.h"
 
 /* All events of a CPU write to one ring, that of the first. */
@@ -73,26 +74,16 @@ static int map_ring(const struct perf_rings *r, struct perf_ring *ring, int fd)
 	return 0;
 }
 
-static bool grow_fds(struct perf_rings *r)
-{
-	const size_t room = r->room ? 2 * r->room : 64;
-	int *fd = realloc(r->fd, room * sizeof(*fd));
-
-	if (!fd)
-		return false;
-	r->fd = fd;
-	r->room = room;
-	return true;
-}
-
 static int add_event(struct perf_rings *r, pid_t tid, unsigned cpu,
 		     const struct perf_event_attr *attr)
 {
 	struct perf_ring *ring = &r->ring[cpu];
+	int *all = array_room(r->fd, &r->room, r->fds + 1, sizeof(*all));
 	int fd;
 
-	if (r->fds == r->room && !grow_fds(r))
+	if (!all)
 		return -ENOMEM;
+	r->fd = all;
 	fd = open_event(tid, (int)cpu, attr);
 	if (fd < 0)
 		return fd == -ENODEV ? 0 : fd; /* nothing happens on a CPU that is off line */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+
 #define LINE_BYTES 4352 /* a path of PATH_MAX and the fields before it */
 
 static const char *const class_names[] = {
@@ -121,22 +123,6 @@ static bool is_alike(const struct region *a, const struct region *b)
 	return a->class == b->class && strcmp(a->label, b->label) == 0;
 }
 
-static bool room_for(struct regions *r, size_t count)
-{
-	const size_t room = PC_MAX(2 * r->room, 256ul);
-	struct region *at;
-
-	if (count <= r->room)
-		return true;
-	at = realloc(r->at, room * sizeof(*at));
-	if (!at)
-		return false;
-	memset(at + r->room, 0, (room - r->room) * sizeof(*at));
-	r->at = at;
-	r->room = room;
-	return true;
-}
-
 /* Puts `n` regions in the place of those in [from, to). There must be room. */
 static void replace(struct regions *r, size_t from, size_t to, const struct region *with, size_t n)
 {
@@ -165,7 +151,7 @@ static size_t cut(const struct regions *r, size_t from, size_t to, const struct 
 
 int regions_put(struct regions *r, const struct region *region)
 {
-	struct region one = *region, piece[3];
+	struct region one = *region, piece[3], *at;
 	size_t from = first_after(r, one.start), to;
 
 	if (one.class == REGION_ANON && is_own(r, &one))
@@ -173,8 +159,10 @@ int regions_put(struct regions *r, const struct region *region)
 	if (from < r->count && is_alike(&r->at[from], &one) && r->at[from].start <= one.start &&
 	    r->at[from].end >= one.end)
 		return 0;
-	if (!room_for(r, r->count + 2))
+	at = array_room(r->at, &r->room, r->count + 2, sizeof(*at));
+	if (!at)
 		return -ENOMEM;
+	r->at = at;
 	if (from > 0 && r->at[from - 1].end == one.start && is_alike(&r->at[from - 1], &one))
 		from--;
 	for (to = from; to < r->count && r->at[to].start <= one.end; to++) {

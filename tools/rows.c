@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "attach.h"
 #include "json.h"
 
@@ -23,15 +24,11 @@ static void fill(struct row *row, const struct report *r)
 
 static struct row *append(struct rows *rows)
 {
-	if (rows->count == rows->room) {
-		size_t room = rows->room ? rows->room * 2 : 16;
-		struct row *row = reallocarray(rows->row, room, sizeof(*row));
+	struct row *row = array_room(rows->row, &rows->room, rows->count + 1, sizeof(*row));
 
-		if (!row)
-			return NULL;
-		rows->row = row;
-		rows->room = room;
-	}
+	if (!row)
+		return NULL;
+	rows->row = row;
 	return &rows->row[rows->count++];
 }
 

@@ -15,8 +15,9 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "timing.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -34,14 +35,6 @@ static void must(int ok, const char *what)
 		return;
 	perror(what);
 	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 static char *map(size_t len)
@@ -108,10 +101,10 @@ static void measure(const struct way *way, const char *what, size_t run, size_t 
 	memset(to, 2, arena); /* a staging area's pages are there */
 	must(ioctl(uffd, UFFDIO_REGISTER, &reg) == 0, "UFFDIO_REGISTER");
 	had = mappings();
-	begun = now_ns();
+	begun = now();
 	for (size_t at = 0; at < arena; at += stride)
 		way->leave(from + at, run, to + at);
-	begun = now_ns() - begun;
+	begun = now() - begun;
 	printf("%-30s%-28s%12.2f%12d\n", way->name, what,
 	       (double)begun / 1000 / (double)pages,
 	       (int)mappings() - (int)had);

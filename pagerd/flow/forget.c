@@ -70,10 +70,10 @@ static void drop(unsigned shard, struct unit *u, unsigned page, page_word then)
 }
 
 /*
- * Threads change the layout one after the other but report it each in their own time. A report of
- * an unmap may so be older than the remap that brought packed pages to the same place, and nothing
- * in it tells. Where something is mapped there now, it cannot be told whether those pages are
- * alive. Once nothing has been left to report, all that was older than the remap has come in.
+ * Threads change the layout one after the other but report it each in their own time. A report of an
+ * unmap may so be older than the remap that brought packed pages to the same place, and nothing in
+ * it tells. Where something is mapped there now, it cannot be told whether those pages are alive.
+ * Once nothing has been left to report, all that was older than the remap has come in.
  */
 static struct {
 	uint32_t number; /* in the units that remaps led to since then */

@@ -17,10 +17,10 @@
 
 #include <sys/mman.h>
 
-#define RUN_GAP_MAX                                                                                \
-	16u	      /* holes up to this are registered along rather than splitting a mapping     \
-		       */
-#define BUSY_MAX   8u /* pages refused as busy before the unit is left alone for a while */
+/* Holes up to this are registered along rather than splitting a mapping. */
+#define RUN_GAP_MAX 16u
+/* Pages refused as busy before the unit is left alone for a while. */
+#define BUSY_MAX   8u
 #define PIECES_MAX 64u
 #define SHARD	   0u
 
@@ -673,7 +673,8 @@ static bool give_to_children(pc_addr start, pc_addr stop)
 	if (!sys_madvise(start, stop - start, MADV_DOFORK))
 		return true;
 	for (; start < stop; start += PC_PAGE)
-		if (sys_madvise(start, PC_PAGE, MADV_DOFORK) && vma_covers(world.mapping_at, world.maps, start))
+		if (sys_madvise(start, PC_PAGE, MADV_DOFORK) &&
+		    vma_covers(world.mapping_at, world.maps, start))
 			return false;
 	return true;
 }

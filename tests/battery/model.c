@@ -19,6 +19,7 @@
  *         instruction, no descriptor that may pin memory: no ring, no O_DIRECT.
  */
 #include "live/host.h"
+#include "support/forks.h"
 #include "support/io_ring.h"
 #include "support/page_model.h"
 #include "support/ways.h"
@@ -1289,11 +1290,11 @@ static pid_t fork_somehow(struct storm *s, bool *unseen)
 {
 	switch (below(s, 8)) {
 	case 0:
-		return _Fork();
+		return fork_barely();
 	case 1:
-		return (pid_t)syscall(SYS_fork);
+		return fork_by_number();
 	case 2:
-		return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+		return clone_by_number();
 	case 3:
 		*unseen = true;
 		return (pid_t)bare6(SYS_fork, 0, 0, 0, 0, 0, 0);

@@ -8,6 +8,7 @@
  * HOST_FORK_SECONDS (40) are enough for; else 30.
  */
 #include "host.h"
+#include "support/forks.h"
 #include "support/ways.h"
 
 #include <pthread.h>
@@ -178,26 +179,6 @@ static void (*const lives[])(void) = {
 
 /* ---- ways ---------------------------------------------------------------------------------- */
 
-static pid_t plain(void)
-{
-	return fork();
-}
-
-static pid_t bare(void)
-{
-	return _Fork();
-}
-
-static pid_t by_number(void)
-{
-	return (pid_t)syscall(SYS_fork);
-}
-
-static pid_t clone_by_number(void)
-{
-	return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-}
-
 /* The kernel writes the child's number to memory that is packed, on both sides. */
 static pid_t *numbers;
 
@@ -254,8 +235,8 @@ static pid_t from_handler_elsewhere(void)
 
 /* The first three are fork() itself. */
 static pid_t (*const ways[])(void) = {
-    plain,     from_handler,	from_handler_elsewhere, bare,
-    by_number, clone_by_number, clone_with_numbers,	clone3_by_number,
+    fork_plainly,   from_handler,    from_handler_elsewhere, fork_barely,
+    fork_by_number, clone_by_number, clone_with_numbers,     clone3_by_number,
 };
 #define BY_FORK	    3u
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))

@@ -1,9 +1,9 @@
 /* Children see all that their parent had, change it at will, and the parent sees nothing of it. */
 #include "host.h"
+#include "support/forks.h"
 
 #include <pthread.h>
 #include <sched.h>
-#include <sys/syscall.h>
 
 #define LEN (16 * MIB)
 
@@ -54,27 +54,12 @@ static void (*const lives[])(void) = {
 };
 #define LIVES (sizeof(lives) / sizeof(lives[0]))
 
-static pid_t plain_fork(void)
-{
-	return fork();
-}
-
-static pid_t bare_fork(void)
-{
-	return _Fork();
-}
-
-static pid_t fork_by_number(void)
-{
-	return (pid_t)syscall(SYS_fork);
-}
-
-static pid_t clone_by_number(void)
-{
-	return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-}
-
-static pid_t (*const ways[])(void) = {plain_fork, bare_fork, fork_by_number, clone_by_number};
+static pid_t (*const ways[])(void) = {
+    fork_plainly,
+    fork_barely,
+    fork_by_number,
+    clone_by_number,
+};
 
 static void one(pid_t (*way)(void), void (*life)(void))
 {
