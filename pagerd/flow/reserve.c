@@ -159,8 +159,9 @@ enum uffd_result reserve_restore(unsigned shard, pc_addr to, const void *from, u
 
 	if (world.way != WAY_MOVE)
 		return UFFD_NOMEM;
-	if (staging_contains((pc_addr)from))
-		return agree(to, (pc_addr)from) ? res : move_one(to, (pc_addr)from, done);
+	/* What mremap took where it agrees with its own staged page goes by a slot that does not. */
+	if (staging_contains((pc_addr)from) && !agree(to, (pc_addr)from))
+		return move_one(to, (pc_addr)from, done);
 	k = take_slot(to);
 	if (k == STAGING_RESERVE)
 		return UFFD_NOMEM;

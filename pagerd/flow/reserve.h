@@ -16,7 +16,8 @@
  *       than STAGING_RESERVE pages. It is refilled by the next chunk that is packed. When it is out,
  *       the restorer waits for memory as it would without it.
  *
- *       A page in staging needs no reserve: it is moved back itself.
+ *       A page in staging needs no reserve: it is moved back itself, unless it agrees mod 2 MiB with
+ *       where it goes (hazard N4), which a remap can bring about.
  * OWNS  the slots and their states. The memory is staging's.
  * LAWS  - a FULL slot is present and mapped by nobody else, so writing to it faults for nothing.
  *         That is why children get zeros for it (MADV_WIPEONFORK): it is never shared with one.
