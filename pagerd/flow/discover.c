@@ -256,18 +256,24 @@ static bool own_thread(int tid)
 	return false;
 }
 
+/* Nothing of it is written to any more, or nothing ever was. */
+static bool has_no_block(int tid)
+{
+	return task_is_zombie(tid) || task_is_kernel_made(tid);
+}
+
 static bool note_thread(int tid, void *arg)
 {
+	bool *ok = arg;
 	int64_t head;
 
-	(void)arg;
 	if (own_thread(tid) || thread_known(tid))
 		return true;
 	head = task_robust_list(tid);
 	if (head > 0)
 		thread_add(tid, (pc_addr)head, (pc_addr)head);
-	else if (head != -ESRCH && !task_is_kernel_made(tid))
-		disco.threads_ok = false;
+	else if (head != -ESRCH && !has_no_block(tid))
+		*ok = false;
 	return true;
 }
 
@@ -296,8 +302,10 @@ int discover_living(void)
 
 static void find_threads(void)
 {
+	bool ok = true;
+
 	thread_prune(task_alive);
-	disco.threads_ok = !task_each(note_thread, NULL);
+	disco.threads_ok = !task_each(note_thread, &ok) && ok;
 }
 
 int discover_walk(pc_ns now)

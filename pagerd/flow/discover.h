@@ -12,7 +12,9 @@
  *         itself and the library's own pages.
  *
  *         Threads that were made without our pthread_create are found here too. One whose control
- *         block cannot be known makes the pager keep its hands off (discover_threads_ok).
+ *         block cannot be known makes the pager keep its hands off for as long as it lives
+ *         (discover_threads_ok): libc tells the kernel a robust list of each thread that it makes,
+ *         who runs without one was made by hand. A zombie has been cleared up after already.
  * THREADS the work thread.
  */
 #ifndef PC_FLOW_DISCOVER_H

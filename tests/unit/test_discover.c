@@ -1,0 +1,218 @@
+/*
+ * Whoever of the program's threads cannot be known stops the taking. The kernel's list of threads is
+ * played, for it has some that a test cannot make, and others that are gone too soon.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/stats.h"
+#include "base/types.h"
+#include "flow/discover.h"
+#include "kernel/task.h"
+#include "kernel/vma.h"
+#include "state/thread.h"
+
+#include <errno.h>
+
+#define LIST 0x7f0000403a40ll
+
+struct task {
+	int tid;
+	int64_t robust_list;
+	bool zombie, kernel_made, gone;
+};
+
+static struct {
+	struct task task[4];
+	unsigned count;
+	int error; /* of the list itself */
+} played;
+
+int __wrap_task_each(task_fn *fn, void *arg);
+int64_t __wrap_task_robust_list(int tid);
+bool __wrap_task_is_zombie(int tid);
+bool __wrap_task_is_kernel_made(int tid);
+bool __wrap_task_alive(int tid);
+int __wrap_vma_walk(int fd, bool smaps, char *buf, size_t size, vma_fn *fn, void *arg);
+
+int __wrap_task_each(task_fn *fn, void *arg)
+{
+	for (unsigned i = 0; i < played.count && fn(played.task[i].tid, arg); i++)
+		;
+	return played.error;
+}
+
+static const struct task *task_of(int tid)
+{
+	for (unsigned i = 0; i < played.count; i++)
+		if (played.task[i].tid == tid)
+			return &played.task[i];
+	fail_msg("nobody listed thread %d", tid);
+	return NULL;
+}
+
+int64_t __wrap_task_robust_list(int tid)
+{
+	return task_of(tid)->robust_list;
+}
+
+bool __wrap_task_is_zombie(int tid)
+{
+	return task_of(tid)->zombie;
+}
+
+bool __wrap_task_is_kernel_made(int tid)
+{
+	return task_of(tid)->kernel_made;
+}
+
+bool __wrap_task_alive(int tid)
+{
+	return !task_of(tid)->gone;
+}
+
+int __wrap_vma_walk(int fd, bool smaps, char *buf, size_t size, vma_fn *fn, void *arg)
+{
+	(void)fd;
+	(void)smaps;
+	(void)buf;
+	(void)size;
+	(void)fn;
+	(void)arg;
+	return 0;
+}
+
+static int start(void **unused)
+{
+	(void)unused;
+	memset(&played, 0, sizeof(played));
+	thread_reset();
+	discover_forget();
+	return discover_start();
+}
+
+static void play(struct task task)
+{
+	played.task[played.count++] = task;
+}
+
+static bool walk_finds_all_known(void)
+{
+	assert_int_equal(discover_walk(0), 0);
+	return discover_threads_ok();
+}
+
+static void test_a_thread_with_a_robust_list_becomes_known(void **unused)
+{
+	(void)unused;
+	play((struct task){.tid = 7, .robust_list = LIST});
+	assert_true(walk_finds_all_known());
+	assert_true(thread_known(7));
+	assert_true(thread_inside(LIST, LIST + 1));
+}
+
+/* Wherever it stands in the list. */
+static void test_a_thread_without_one_stops_the_taking(void **unused)
+{
+	(void)unused;
+	play((struct task){.tid = 7, .robust_list = LIST});
+	play((struct task){.tid = 8});
+	play((struct task){.tid = 9, .robust_list = LIST + PC_UNIT});
+	assert_false(walk_finds_all_known());
+	assert_false(walk_finds_all_known());
+	assert_true(thread_known(9));
+}
+
+static void test_a_thread_that_cannot_be_asked_stops_the_taking(void **unused)
+{
+	(void)unused;
+	play((struct task){.tid = 8, .robust_list = -EPERM});
+	assert_false(walk_finds_all_known());
+}
+
+static void test_the_taking_goes_on_once_it_is_gone(void **unused)
+{
+	(void)unused;
+	play((struct task){.tid = 7, .robust_list = LIST});
+	play((struct task){.tid = 8});
+	assert_false(walk_finds_all_known());
+	played.count = 1;
+	assert_true(walk_finds_all_known());
+}
+
+/* It was listed, and ended before it was asked. */
+static void test_a_thread_that_has_gone_is_none(void **unused)
+{
+	(void)unused;
+	play((struct task){.tid = 8, .robust_list = -ESRCH});
+	assert_true(walk_finds_all_known());
+}
+
+/* As the first thread is, after pthread_exit() in main. */
+static void test_a_zombie_has_nothing_to_lose(void **unused)
+{
+	(void)unused;
+	play((struct task){.tid = 8, .zombie = true});
+	assert_true(walk_finds_all_known());
+}
+
+static void test_the_kernels_own_threads_have_no_block(void **unused)
+{
+	(void)unused;
+	play((struct task){.tid = 8, .kernel_made = true});
+	assert_true(walk_finds_all_known());
+}
+
+/* The kernel has no list of it, but pager.c told its block. */
+static void test_the_child_of_a_bare_fork_is_known_already(void **unused)
+{
+	(void)unused;
+	play((struct task){.tid = 8});
+	assert_true(thread_add(8, LIST, LIST));
+	assert_true(walk_finds_all_known());
+}
+
+static void test_the_pagers_own_are_not_the_programs(void **unused)
+{
+	(void)unused;
+	play((struct task){.tid = 8});
+	discover_own_thread(8);
+	assert_true(walk_finds_all_known());
+	assert_false(thread_known(8));
+}
+
+static void test_a_list_that_cannot_be_read_stops_the_taking(void **unused)
+{
+	(void)unused;
+	play((struct task){.tid = 7, .robust_list = LIST});
+	played.error = -EMFILE;
+	assert_false(walk_finds_all_known());
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, start)
+
+int main(void)
+{
+	static uint64_t segment[1 << 16];
+	const struct CMUnitTest tests[] = {
+	    TEST(test_a_thread_with_a_robust_list_becomes_known),
+	    TEST(test_a_thread_without_one_stops_the_taking),
+	    TEST(test_a_thread_that_cannot_be_asked_stops_the_taking),
+	    TEST(test_the_taking_goes_on_once_it_is_gone),
+	    TEST(test_a_thread_that_has_gone_is_none),
+	    TEST(test_a_zombie_has_nothing_to_lose),
+	    TEST(test_the_kernels_own_threads_have_no_block),
+	    TEST(test_the_child_of_a_bare_fork_is_known_already),
+	    TEST(test_the_pagers_own_are_not_the_programs),
+	    TEST(test_a_list_that_cannot_be_read_stops_the_taking),
+	};
+
+	if (stats_segment_bytes() > sizeof(segment))
+		return 1;
+	stats_start((struct pc_segment *)(void *)segment, 1, "discover", 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
