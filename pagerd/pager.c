@@ -82,6 +82,8 @@ static struct {
 	uint32_t request; /* enum request */
 	uint32_t reason;  /* enum pc_inert, to be shown after a stop */
 	pc_addr start, end;
+	bool hinting; /* a hint is being carried out */
+	bool serving; /* what somebody waits for is */
 	uint32_t drained; /* asked to stay inert by the mailbox */
 	uint32_t active;
 	struct crew_member work_member;
@@ -465,30 +467,61 @@ static void serve_mailbox(void)
 	sys_futex_wake_shared(&m->answered, 1);
 }
 
-static void serve_host(void)
+static bool is_hint(enum request what)
 {
-	switch (load_acquire(&crew.request)) { /* pairs with ask() */
-	case REQUEST_NONE:
+	return what == REQUEST_WILLNEED || what == REQUEST_COLD || what == REQUEST_PHASE;
+}
+
+static void follow_hint(enum request what, pc_addr start, pc_addr end)
+{
+	if (!crew.active)
 		return;
-	case REQUEST_RETURN:
-	case REQUEST_WILLNEED:
-		if (crew.active)
-			work_return(&crew.work, crew.start, crew.end);
-		break;
-	case REQUEST_COLD:
-		if (crew.active)
-			evict_everything(crew.start, crew.end);
-		break;
-	case REQUEST_PHASE:
-		if (crew.active)
-			work_new_phase(&crew.work);
-		break;
-	case REQUEST_END_SAMPLING:
+	crew.hinting = true;
+	if (what == REQUEST_WILLNEED)
+		work_return(&crew.work, start, end);
+	else if (what == REQUEST_COLD)
+		evict_everything(start, end);
+	else
+		work_new_phase(&crew.work);
+	crew.hinting = false;
+}
+
+static void do_awaited(enum request what, pc_addr start, pc_addr end)
+{
+	crew.serving = true;
+	if (what == REQUEST_END_SAMPLING)
 		sample_stop();
-		break;
-	}
+	else if (crew.active)
+		work_return(&crew.work, start, end);
+	crew.serving = false;
+}
+
+static void done_with_request(void)
+{
 	store_release(&crew.request, REQUEST_NONE); /* pairs with ask() */
 	wake_sleepers(&crew.request, 1);
+}
+
+/*
+ * Called between two units too, by what is being carried out. Nobody waits for a hint, and whoever
+ * asks for more may not be kept by one: it makes room before it begins. One that comes meanwhile is
+ * dropped.
+ */
+static void serve_host(void)
+{
+	enum request what = load_acquire(&crew.request); /* pairs with ask() */
+	pc_addr start = crew.start, end = crew.end;
+
+	if (what == REQUEST_NONE || crew.serving)
+		return;
+	if (!is_hint(what)) {
+		do_awaited(what, start, end);
+		done_with_request();
+		return;
+	}
+	done_with_request();
+	if (!crew.hinting)
+		follow_hint(what, start, end);
 }
 
 /* Sleeps until the host or a tool asks for something, or the time has come. */
@@ -657,17 +690,36 @@ static bool work_alive(void)
 	return load_acquire(&crew.work_member.tid_word) != 0;
 }
 
-/* Posts a request and, if `wait`, stays until it has been carried out. host.lock is held. */
-static void ask(enum request what, pc_addr start, pc_addr end, bool wait)
+static void await_request(enum request what)
 {
-	if (!work_alive() || load_relaxed(&crew.request))
+	while (load_acquire(&crew.request) && work_alive())
+		sys_futex_wait(&crew.request, what, 10 * PC_MS);
+}
+
+/* A hint may lie there that the work thread has not come to. host.lock is held. */
+static void post(enum request what, pc_addr start, pc_addr end)
+{
+	await_request(load_relaxed(&crew.request));
+	if (!work_alive())
 		return;
 	crew.start = start;
 	crew.end = end;
 	store_release(&crew.request, what); /* pairs with serve_host */
 	poke();
-	while (wait && load_acquire(&crew.request) && work_alive())
-		sys_futex_wait(&crew.request, what, 10 * PC_MS);
+}
+
+/* When it returns, that has been carried out. */
+static void ask(enum request what, pc_addr start, pc_addr end)
+{
+	post(what, start, end);
+	await_request(what);
+}
+
+/* Dropped while another one waits to be looked at. */
+static void suggest(enum request what, pc_addr start, pc_addr end)
+{
+	if (!load_relaxed(&crew.request))
+		post(what, start, end);
 }
 
 static int start_work(void)
@@ -832,7 +884,7 @@ void pager_exclude(pc_addr start, pc_addr end)
 	if (!enter_host())
 		return;
 	full = !exclude_add(start, end);
-	ask(REQUEST_RETURN, page_floor(start), page_ceil(end), true);
+	ask(REQUEST_RETURN, page_floor(start), page_ceil(end));
 	leave_host();
 	/* What cannot be remembered cannot be kept out: the whole process is left alone. */
 	if (full)
@@ -960,7 +1012,7 @@ int pager_hint(enum pager_hint hint, pc_addr start, pc_addr end)
 		return -EINVAL;
 	if (!pager_active() || !enter_host())
 		return -EAGAIN;
-	ask(what[hint], page_ceil(start), page_floor(end), false);
+	suggest(what[hint], page_ceil(start), page_floor(end));
 	leave_host();
 	return 0;
 }
@@ -974,7 +1026,7 @@ void pager_give_back(void)
 {
 	if (!sample_by_damon() || !enter_host())
 		return;
-	ask(REQUEST_END_SAMPLING, 0, 0, true);
+	ask(REQUEST_END_SAMPLING, 0, 0);
 	leave_host();
 }
 

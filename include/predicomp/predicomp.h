@@ -9,7 +9,7 @@
  *     LD_PRELOAD=libpredicomp.so ./a.out
  *
  * All functions may be called from any thread at any time, but not from signal handlers. None
- * touches errno. None blocks for longer than a system call, but for predicomp_restore().
+ * touches errno. None waits for the pager, but for predicomp_leave(): until the memory is back.
  */
 #ifndef PREDICOMP_H
 #define PREDICOMP_H

@@ -296,6 +296,7 @@ static void pack_all(struct work *w, pc_ns now)
 	for (uint32_t i = 0; i < staging_limit() && !stopping(w); i++) {
 		struct chunk *c = staging_at(i);
 
+		w->serve();
 		if (c->state != CHUNK_FREE)
 			pack_chunk(&w->packer, &w->restorer, c, now);
 	}
@@ -317,6 +318,7 @@ uint64_t work_evict_all(struct work *w, pc_addr start, pc_addr end)
 		set_pages(asked, base, start, end);
 		for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
 			managed[i] &= asked[i];
+		w->serve();
 		if (take_unit(base, managed, now, 0))
 			pack_all(w, now);
 	}
@@ -362,8 +364,10 @@ static void return_chunks(struct work *w)
 void work_return(struct work *w, pc_addr start, pc_addr end)
 {
 	for (pc_addr at = unit_floor(start); at < end; at += PC_UNIT) {
-		struct unit *u = range_find(at);
+		struct unit *u;
 
+		w->serve();
+		u = range_find(at);
 		if (u)
 			return_unit(w, u);
 	}

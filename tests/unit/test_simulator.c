@@ -82,7 +82,7 @@ struct program {
 };
 
 struct request {
-	bool open;
+	bool open, served;
 	pc_addr start, end;
 };
 
@@ -852,8 +852,12 @@ static void check_books(void)
 
 static void serve_request(void)
 {
-	if (sim.request.open)
-		work_return(&sim.work, sim.request.start, sim.request.end);
+	/* Called in between by what it does itself. */
+	if (!sim.request.open || sim.request.served)
+		return;
+	sim.request.served = true;
+	work_return(&sim.work, sim.request.start, sim.request.end);
+	sim.request.served = false;
 	sim.request.open = false;
 }
 

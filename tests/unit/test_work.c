@@ -14,6 +14,7 @@
 #include "flow/sample.h"
 #include "flow/take.h"
 #include "flow/work.h"
+#include "flow/world.h"
 #include "state/span.h"
 #include "state/staging.h"
 
@@ -157,9 +158,10 @@ struct chunk *__wrap_staging_at(uint32_t number)
 	return &chunks[number];
 }
 
-static void who_waits_is_answered_between_two_units(void **state)
+static int begin(void **state)
 {
 	(void)state;
+	seen.taken = seen.packed = seen.looked_at = seen.waited = seen.worst = seen.answers = 0;
 	options.cold_age = 0;
 	options.max_cpu = 100;
 	unit.registered[0] = 1;
@@ -167,7 +169,14 @@ static void who_waits_is_answered_between_two_units(void **state)
 		chunks[i] = (struct chunk){.state = CHUNK_PACKING, .live = 1};
 	work.stop = &never_stop;
 	work.serve = answer;
+	gate_reset(&world.gate, 1);
 	work_start(&work, sys_monotonic());
+	return 0;
+}
+
+static void who_waits_is_answered_between_two_units(void **state)
+{
+	(void)state;
 	work_tick(&work, sys_monotonic());
 	assert_int_equal(seen.taken, UNITS);
 	assert_int_equal(seen.packed, CHUNKS);
@@ -176,10 +185,29 @@ static void who_waits_is_answered_between_two_units(void **state)
 	assert_true(seen.answers >= UNITS + CHUNKS + UNITS - 1);
 }
 
+static void who_waits_is_not_kept_by_an_eviction(void **state)
+{
+	(void)state;
+	work_evict_all(&work, START, START + UNITS * PC_UNIT);
+	assert_int_equal(seen.taken, UNITS);
+	assert_int_equal(seen.packed, (UNITS + 1) * CHUNKS);
+	assert_int_equal(seen.worst, 1);
+}
+
+static void who_waits_is_not_kept_by_a_return(void **state)
+{
+	(void)state;
+	work_return(&work, START, START + UNITS * PC_UNIT);
+	assert_int_equal(seen.looked_at, UNITS);
+	assert_int_equal(seen.worst, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(who_waits_is_answered_between_two_units),
+	    cmocka_unit_test_setup(who_waits_is_answered_between_two_units, begin),
+	    cmocka_unit_test_setup(who_waits_is_not_kept_by_an_eviction, begin),
+	    cmocka_unit_test_setup(who_waits_is_not_kept_by_a_return, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
