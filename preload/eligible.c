@@ -86,11 +86,11 @@ static bool is_realtime(void)
 	return policy == SCHED_FIFO || policy == SCHED_RR || policy == SCHED_DEADLINE;
 }
 
-static bool has_address_limit(void)
+static bool is_limited(int resource)
 {
 	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
 
-	return SYS2(__NR_getrlimit, RLIMIT_AS, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY;
+	return SYS2(__NR_getrlimit, resource, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY;
 }
 
 /* The beginning of a small file as text; false when there is none to be read. */
@@ -171,7 +171,7 @@ enum pc_inert eligible(struct program program)
 		return PC_INERT_SANITIZER;
 	if (is_realtime())
 		return PC_INERT_REALTIME;
-	if (has_address_limit())
+	if (is_limited(RLIMIT_AS) || is_limited(RLIMIT_DATA))
 		return PC_INERT_RLIMIT;
 	if (counts_every_page())
 		return PC_INERT_OVERCOMMIT;

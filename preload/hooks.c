@@ -4,7 +4,8 @@
  *
  *   mapping      excluded before the call, so that it meets plain resident memory
  *   identity     no pager thread while libc changes that of every thread it knows
- *   for good     locks, real time, filters, a userfaultfd of the program's own: the pager leaves
+ *   for good     locks, limits, real time, filters, a userfaultfd of the program's own: the pager
+ *                leaves
  *
  * Not hooked, because userfaultfd events or VmFlags tell: brk, mprotect. mmap, munmap and madvise's
  * discards matter to EVICT=madvise alone (layout.h). Not hooked, because it changes nothing here: posix_madvise (its advice is a
@@ -27,6 +28,7 @@
 #include <linux/userfaultfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 
@@ -314,6 +316,45 @@ HOOK(int, ioctl, (int fd, unsigned long request, void *arg))
 	return real.ioctl(fd, request, arg);
 }
 
+/* Before the call nobody knows that `limit` can be read: then the call says so. */
+static bool limits_memory(int resource, const struct rlimit *limit)
+{
+	struct rlimit wanted = {RLIM_INFINITY, RLIM_INFINITY};
+	struct iovec to = {&wanted, sizeof(wanted)};
+	struct iovec from = {(void *)(uintptr_t)limit, sizeof(wanted)};
+
+	if (!limit || (resource != RLIMIT_AS && resource != RLIMIT_DATA))
+		return false;
+	return SYS6(__NR_process_vm_readv, sys_getpid(), &to, 1, &from, 1, 0) > 0 &&
+	       wanted.rlim_cur != RLIM_INFINITY;
+}
+
+/* What the pager has reserved would count against it, for all threads, from the call on. */
+HOOK(int, setrlimit, (int resource, const struct rlimit *limit))
+{
+	if (limits_memory(resource, limit))
+		pager_quit(PC_INERT_RLIMIT);
+	return real.setrlimit(resource, limit);
+}
+
+/* On x86-64 the two are the same, as are prlimit() and prlimit64(). */
+HOOK(int, setrlimit64, (int resource, const struct rlimit *limit))
+{
+	return hook_setrlimit(resource, limit);
+}
+
+HOOK(int, prlimit64, (pid_t pid, int resource, const struct rlimit *limit, struct rlimit *old))
+{
+	if ((!pid || pid == sys_getpid()) && limits_memory(resource, limit))
+		pager_quit(PC_INERT_RLIMIT);
+	return real.prlimit64(pid, resource, limit, old);
+}
+
+HOOK(int, prlimit, (pid_t pid, int resource, const struct rlimit *limit, struct rlimit *old))
+{
+	return hook_prlimit64(pid, resource, limit, old);
+}
+
 /* The kernel writes to the buffers of these whenever it likes (kernel/pins.h). */
 HOOK(int, socket, (int domain, int type, int protocol))
 {
@@ -429,6 +470,11 @@ HOOK(long, syscall, (long nr, long a, long b, long c, long d, long e, long f))
 		return hook_ioctl((int)a, (unsigned long)b, (void *)c);
 	case __NR_sched_setscheduler:
 		return hook_sched_setscheduler((pid_t)a, (int)b, (const struct sched_param *)c);
+	case __NR_setrlimit:
+		return hook_setrlimit((int)a, (const struct rlimit *)b);
+	case __NR_prlimit64:
+		return hook_prlimit64((pid_t)a, (int)b, (const struct rlimit *)c,
+				      (struct rlimit *)d);
 	case __NR_unshare:
 		return hook_unshare((int)a);
 	case __NR_setns:

@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <threads.h>
@@ -55,7 +56,11 @@
 	X(int, setgroups, (size_t n, const gid_t *list), (n, list))                                \
 	X(int, capset, (void *header, void *data), (header, data))                                 \
 	X(int, unshare, (int flags), (flags))                                                      \
-	X(int, setns, (int fd, int kind), (fd, kind))
+	X(int, setns, (int fd, int kind), (fd, kind))                                              \
+	X(int, setrlimit, (int resource, const struct rlimit *limit), (resource, limit))           \
+	X(int, prlimit64,                                                                          \
+	  (pid_t pid, int resource, const struct rlimit *limit, struct rlimit *old),               \
+	  (pid, resource, limit, old))
 
 /* The same, where libc does something else or something more. */
 #define REAL_LIBRARY(X)                                                                            \
