@@ -56,7 +56,14 @@ struct {
 /* Of all threads that have ended, whatever became of their process's record. */
 struct fault_counts departed;
 
+/*
+ * An ending thread's counts go from its record to the sums, and who reads both meanwhile has them
+ * never or twice. The reader reads `done` before and `begun` after, until they agree.
+ */
+__u64 departures_begun, departures_done;
+
 __u64 units_refused, events_dropped;
+__u64 exceptions_missed; /* of threads that had no record then: they look like system calls' own */
 __u32 places_taken; /* some may have no unit: two threads that met in a new one */
 
 static void counts_add(struct fault_counts *to, const struct fault_counts *from)
@@ -147,40 +154,57 @@ static void settle(struct thread_record *thread, const struct task_struct *task)
 	thread->counts.major = major;
 }
 
-static void thread_followed(struct task_struct *task, enum followed_how how)
+static bool thread_followed(struct task_struct *task, enum followed_how how)
 {
 	struct thread_record *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 
 	if (thread)
-		return; /* followed already: its base stays */
+		return true; /* followed already: its base stays */
 	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!thread || how == FOLLOWED_BORN)
-		return;
-	thread->base_minor = task->min_flt;
-	thread->base_major = task->maj_flt;
+	if (thread && how == FOLLOWED_ADOPTED) {
+		thread->base_minor = task->min_flt;
+		thread->base_major = task->maj_flt;
+	}
+	return thread;
+}
+
+/* NULL of a task that is not followed; of most tasks by far, one look is all that there is to pay. */
+static struct thread_record *record_of(struct task_struct *task)
+{
+	struct thread_record *thread = NULL;
+
+	if (task->bpf_storage)
+		thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (thread || !is_late(task))
+		return thread;
+	if (!thread_followed(task, FOLLOWED_BORN))
+		__sync_fetch_and_add(&exceptions_missed, 1);
+	return bpf_task_storage_get(&threads, task, NULL, 0);
 }
 
 static void thread_ended(struct task_struct *task, struct process_record *process)
 {
+	struct fault_counts counts = {.minor = task->min_flt, .major = task->maj_flt};
 	struct thread_record *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 
-	if (!thread)
+	if (!thread && !is_late(task))
 		return;
-	settle(thread, task);
-	counts_add(&process->departed, &thread->counts);
-	counts_add(&departed, &thread->counts);
+	if (thread) {
+		settle(thread, task);
+		counts = thread->counts;
+	}
+	__sync_fetch_and_add(&departures_begun, 1);
+	counts_add(&process->departed, &counts);
+	counts_add(&departed, &counts);
 	bpf_task_storage_delete(&threads, task);
+	__sync_fetch_and_add(&departures_done, 1);
 }
 
 static int note(unsigned long address, unsigned long ip, unsigned long error, __u32 mode)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread_record *thread;
+	struct thread_record *thread = record_of(task);
 
-	/* Of what nobody follows, most tasks by far, this look is all that there is to pay. */
-	if (!task->bpf_storage)
-		return 0;
-	thread = bpf_task_storage_get(&threads, task, NULL, 0);
 	if (!thread)
 		return 0;
 	settle(thread, task);

@@ -11,6 +11,9 @@
 #include "faults.skel.h"
 #include "session.h"
 
+/* So many looks at most, where threads end all the time. */
+#define READ_TRIES 100
+
 struct faults {
 	struct faults_bpf *skeleton;
 	struct ring_buffer *ring;	/* NULL where no events are wanted */
@@ -34,6 +37,7 @@ static int prepare(struct faults_bpf *s, const struct faults_wanted *wanted)
 	int err = 0;
 
 	s->rodata->units_max = wanted->units;
+	s->rodata->births_lost = wanted->births_lost;
 	s->rodata->send_events = wanted->stream_bytes > 0;
 	if (wanted->units)
 		err = bpf_map__set_max_entries(s->maps.places, wanted->units);
@@ -119,7 +123,8 @@ void faults_close(struct faults *f)
 
 int faults_follow(struct faults *f, int pidfd)
 {
-	return session_iterate(f->skeleton->progs.follow_adopt, pidfd, 0, NULL, NULL);
+	return session_adopt(f->skeleton->progs.follow_adopt, pidfd,
+			     &f->skeleton->bss->adoptions_missed);
 }
 
 uint64_t fault_gup(const struct fault_counts *counts)
@@ -132,10 +137,13 @@ uint64_t fault_gup(const struct fault_counts *counts)
 
 /* --- reading -------------------------------------------------------------------------------- */
 
+/* What one look at all threads has found. */
 struct reading {
-	struct faults_total *total;
-	faults_thread_fn *fn;
-	void *arg;
+	struct faults_total total;
+	struct thread_line *line; /* filled where they are wanted */
+	size_t lines, room;
+	int err;
+	bool list;
 };
 
 static void add(struct fault_counts *to, const struct fault_counts *from)
@@ -147,33 +155,77 @@ static void add(struct fault_counts *to, const struct fault_counts *from)
 	to->failed += from->failed;
 }
 
-static void read_line(void *arg, const void *piece)
+static void keep_line(struct reading *r, const struct thread_line *line)
 {
-	const struct reading *reading = arg;
-	const struct thread_line *line = piece;
+	struct thread_line *more;
 
-	add(&reading->total->counts, &line->counts);
-	if (reading->fn)
-		reading->fn(reading->arg, line);
+	if (r->lines == r->room) {
+		more = reallocarray(r->line, r->room * 2 + 64, sizeof(*more));
+		if (!more) {
+			r->err = -ENOMEM;
+			return;
+		}
+		r->line = more;
+		r->room = r->room * 2 + 64;
+	}
+	r->line[r->lines++] = *line;
 }
 
-/*
- * The ended threads' sums are taken first: a thread that ends in between is missed this time rather
- * than counted twice.
- */
-int faults_read(struct faults *f, struct faults_total *total, faults_thread_fn *thread, void *arg)
+static void read_line(void *arg, const void *piece)
+{
+	const struct thread_line *line = piece;
+	struct reading *r = arg;
+
+	add(&r->total.counts, &line->counts);
+	if (r->list)
+		keep_line(r, line);
+}
+
+static int read_once(struct faults *f, struct reading *r)
 {
 	const struct faults_bpf__bss *bss = f->skeleton->bss;
-	struct reading reading = {total, thread, arg};
 
-	*total = (struct faults_total){
+	r->lines = 0;
+	r->total = (struct faults_total){
 	    .counts = bss->departed,
 	    .processes_refused = bss->processes_refused,
 	    .units_refused = bss->units_refused,
 	    .events_dropped = bss->events_dropped,
+	    .births_missed = bss->births_missed,
+	    .exceptions_missed = bss->exceptions_missed,
 	};
 	return session_iterate(f->skeleton->progs.read_threads, -1, sizeof(struct thread_line),
-			       read_line, &reading);
+			       read_line, r);
+}
+
+/* Again while threads end: on a busy CPU one can stay for long between its last word and its end. */
+static int read_settled(struct faults *f, struct reading *r)
+{
+	const struct faults_bpf__bss *bss = f->skeleton->bss;
+	__u64 done, begun;
+	int err;
+
+	for (int tries = 0; tries < READ_TRIES; tries++) {
+		done = __atomic_load_n(&bss->departures_done, __ATOMIC_ACQUIRE);
+		err = read_once(f, r);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		begun = __atomic_load_n(&bss->departures_begun, __ATOMIC_ACQUIRE);
+		if (err || r->err || begun == done)
+			break;
+	}
+	return err ? err : r->err;
+}
+
+int faults_read(struct faults *f, struct faults_total *total, faults_thread_fn *thread, void *arg)
+{
+	struct reading r = {.list = thread != NULL};
+	int err = read_settled(f, &r);
+
+	*total = r.total;
+	for (size_t i = 0; !err && i < r.lines; i++)
+		thread(arg, &r.line[i]);
+	free(r.line);
+	return err;
 }
 
 int faults_processes(struct faults *f, faults_process_fn *fn, void *arg)

@@ -24,6 +24,7 @@ struct faults_wanted {
 	uint32_t units; /* room for so many (process, 2 MiB unit) pairs; 0: not counted */
 	uint32_t
 	    stream_bytes; /* of the event buffer, a power of two of at least 4096; 0: no events */
+	uint32_t births_lost; /* so many threads find no memory when they are born: for tests */
 };
 
 /* 0 or -errno with `why` filled. Programs run from here on, and see nothing until faults_follow().
@@ -39,9 +40,13 @@ struct faults_total {
 	uint64_t processes_refused; /* children beyond the table's room: not followed */
 	uint64_t units_refused;	    /* faults in units beyond `wanted.units` */
 	uint64_t events_dropped;    /* faults that found the event buffer full */
+	uint64_t births_missed;	    /* threads without a record when they were born */
+	uint64_t exceptions_missed; /* and what they raised before they had one: it counts as GUP */
 };
 
-/* All since faults_open(). `thread` is called for each thread that lives; may be NULL. 0 or -errno.
+/*
+ * All since faults_open(). `thread` is called for each thread that lives; may be NULL. 0 or -errno.
+ * Of a process whose threads end faster than all can be read, the one that ends may be missed.
  */
 typedef void faults_thread_fn(void *arg, const struct thread_line *line);
 int faults_read(struct faults *f, struct faults_total *total, faults_thread_fn *thread, void *arg);

@@ -8,7 +8,13 @@
  *
  * The loader names a process by pidfd, and the iterator turns that into the kernel's own number: no
  * process-number namespace can come between. An object that includes this defines the two hooks
- * thread_followed() and thread_ended(), which may be empty.
+ * thread_followed(), which is false where the kernel had no memory for the thread's record, and
+ * thread_ended(). They may do nothing.
+ *
+ * Inside a program the kernel makes a record without waiting, and may refuse it. So an adoption is
+ * repeated by the loader, and the record of a thread that was born without one is made when the
+ * object first asks for it: is_late() tells such a thread from all those that nobody follows. Its
+ * counters were 0 at its birth, so nothing that the kernel accounts is lost.
  */
 #ifndef PC_BPF_FOLLOW_BPF_H
 #define PC_BPF_FOLLOW_BPF_H
@@ -26,10 +32,14 @@ struct {
 	__type(value, struct process_record);
 } processes SEC(".maps");
 
+const volatile __u32 births_lost; /* so many births find no memory: for tests */
+
 __u64 processes_refused; /* children that did not fit into the table */
+__u64 births_missed;	 /* threads whose record could not be made at their birth */
+__u64 adoptions_missed;
 
 enum followed_how { FOLLOWED_ADOPTED, FOLLOWED_BORN };
-static void thread_followed(struct task_struct *task, enum followed_how how);
+static bool thread_followed(struct task_struct *task, enum followed_how how);
 static void thread_ended(struct task_struct *task, struct process_record *process);
 
 static struct process_record *process_of(const struct task_struct *task)
@@ -37,6 +47,17 @@ static struct process_record *process_of(const struct task_struct *task)
 	__u32 tgid = task->tgid;
 
 	return bpf_map_lookup_elem(&processes, &tgid);
+}
+
+/* Where no birth was missed, which is nearly always, who is not followed pays for one look. */
+static inline bool is_late(const struct task_struct *task)
+{
+	const struct process_record *process;
+
+	if (!births_missed)
+		return false;
+	process = process_of(task);
+	return process && (process->parent || task->start_time > process->born);
 }
 
 static void process_enter(const struct task_struct *task, __u32 parent)
@@ -58,7 +79,8 @@ int follow_adopt(struct bpf_iter__task *ctx)
 		return 0;
 	if (!process_of(task))
 		process_enter(task, 0);
-	thread_followed(task, FOLLOWED_ADOPTED);
+	if (!thread_followed(task, FOLLOWED_ADOPTED))
+		__sync_fetch_and_add(&adoptions_missed, 1);
 	return 0;
 }
 
@@ -69,7 +91,8 @@ int BPF_PROG(follow_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	if (child->tgid != parent->tgid)
 		process_enter(child, parent->tgid);
-	thread_followed(child, FOLLOWED_BORN);
+	if (births_missed < births_lost || !thread_followed(child, FOLLOWED_BORN))
+		__sync_fetch_and_add(&births_missed, 1);
 	return 0;
 }
 

@@ -12,8 +12,9 @@ struct {
 
 __u64 life_dropped;
 
-static void thread_followed(struct task_struct *task, enum followed_how how)
+static bool thread_followed(struct task_struct *task, enum followed_how how)
 {
+	return true;
 }
 
 static void thread_ended(struct task_struct *task, struct process_record *process)

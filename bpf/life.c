@@ -36,7 +36,8 @@ static int follow(struct life *l, int pidfd, struct unable *why)
 		return unable(why, -errno, "no ring buffer: %m");
 	if (pidfd < 0)
 		return 0;
-	err = session_iterate(l->skeleton->progs.follow_adopt, pidfd, 0, NULL, NULL);
+	err = session_adopt(l->skeleton->progs.follow_adopt, pidfd,
+			    &l->skeleton->bss->adoptions_missed);
 	return err ? unable(why, err, "the process cannot be followed: %s", strerror(-err)) : 0;
 }
 

@@ -37,8 +37,9 @@ struct {
 struct profile_sample departed, sum;
 __u32 tick;
 
-static void thread_followed(struct task_struct *task, enum followed_how how)
+static bool thread_followed(struct task_struct *task, enum followed_how how)
 {
+	return true;
 }
 
 static void thread_ended(struct task_struct *task, struct process_record *process)

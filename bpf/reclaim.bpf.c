@@ -41,8 +41,9 @@ __u64 stalled_refused;
 __u32 last_tgid;
 char last_comm[RECORD_COMM];
 
-static void thread_followed(struct task_struct *task, enum followed_how how)
+static bool thread_followed(struct task_struct *task, enum followed_how how)
 {
+	return true;
 }
 
 static void thread_ended(struct task_struct *task, struct process_record *process)

@@ -31,8 +31,8 @@ static int limit(struct reclaim *r, const struct reclaim_wanted *wanted, struct 
 				      strerror(-err));
 	}
 	if (wanted->pidfd >= 0)
-		err =
-		    session_iterate(r->skeleton->progs.follow_adopt, wanted->pidfd, 0, NULL, NULL);
+		err = session_adopt(r->skeleton->progs.follow_adopt, wanted->pidfd,
+				    &r->skeleton->bss->adoptions_missed);
 	return err ? unable(why, err, "the process cannot be followed: %s", strerror(-err)) : 0;
 }
 

@@ -5,11 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+
+#define ADOPT_TRIES    100
+#define ADOPT_PAUSE_NS 10000000
 
 /* The last thing that libbpf complained of: the most exact reason there is. */
 static char complaint[256];
@@ -118,6 +122,22 @@ int session_iterate(struct bpf_program *program, int pidfd, size_t size, session
 		close(fd);
 	bpf_link__destroy(link);
 	return err;
+}
+
+int session_adopt(struct bpf_program *follow_adopt, int pidfd, const __u64 *missed)
+{
+	const struct timespec pause = {.tv_nsec = ADOPT_PAUSE_NS};
+	__u64 before;
+	int err;
+
+	for (int tries = 0; tries < ADOPT_TRIES; tries++) {
+		before = __atomic_load_n(missed, __ATOMIC_RELAXED);
+		err = session_iterate(follow_adopt, pidfd, 0, NULL, NULL);
+		if (err || __atomic_load_n(missed, __ATOMIC_RELAXED) == before)
+			return err;
+		nanosleep(&pause, NULL);
+	}
+	return -ENOMEM;
 }
 
 int session_pidfd(int pid)

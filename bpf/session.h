@@ -11,6 +11,7 @@
 #ifndef PC_BPF_SESSION_H
 #define PC_BPF_SESSION_H
 
+#include <linux/types.h>
 #include <stddef.h>
 
 #include "able.h"
@@ -29,6 +30,12 @@ int session_attach(struct bpf_object_skeleton *skeleton, struct unable *why);
  */
 typedef void session_fn(void *arg, const void *piece);
 int session_iterate(struct bpf_program *program, int pidfd, size_t size, session_fn *fn, void *arg);
+
+/*
+ * Runs follow_adopt (follow.bpf.h) over the process of `pidfd`, again for as long as the kernel had
+ * no memory for a thread's record; `missed` is the object's adoptions_missed. 0 or -errno.
+ */
+int session_adopt(struct bpf_program *follow_adopt, int pidfd, const __u64 *missed);
 
 /* pidfd_open(2), which glibc of Debian 12 has, but no kernel headers' wrapper is relied on. */
 int session_pidfd(int pid);

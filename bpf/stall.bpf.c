@@ -88,13 +88,14 @@ static struct stall_record *record_of(struct task_struct *task)
 	return bpf_task_storage_get(&stalls, task, NULL, 0);
 }
 
-static void thread_followed(struct task_struct *task, enum followed_how how)
+static bool thread_followed(struct task_struct *task, enum followed_how how)
 {
 	struct stall_record *r =
 	    bpf_task_storage_get(&stalls, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	if (r && how == FOLLOWED_ADOPTED)
 		r->running = bpf_ktime_get_ns();
+	return r;
 }
 
 static void thread_ended(struct task_struct *task, struct process_record *process)
@@ -106,6 +107,10 @@ static int start_clock(void)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct stall_record *r = record_of(task);
 
+	if (!r && is_late(task) && !thread_followed(task, FOLLOWED_BORN))
+		__sync_fetch_and_add(&faults_untimed, 1);
+	if (!r)
+		r = record_of(task);
 	if (!r)
 		return 0;
 	if (r->began)

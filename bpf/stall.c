@@ -140,7 +140,8 @@ int stall_follow(struct stall *s, pid_t pid, int pidfd, struct unable *why)
 {
 	char path[64];
 	DIR *tasks;
-	int err = session_iterate(s->skeleton->progs.follow_adopt, pidfd, 0, NULL, NULL);
+	int err = session_adopt(s->skeleton->progs.follow_adopt, pidfd,
+				&s->skeleton->bss->adoptions_missed);
 
 	if (err)
 		return unable(why, err, "process %d cannot be followed: %s", pid, strerror(-err));

@@ -22,13 +22,14 @@ struct {
 
 struct thp_counts counts;
 
-static void thread_followed(struct task_struct *task, enum followed_how how)
+static bool thread_followed(struct task_struct *task, enum followed_how how)
 {
 	struct thp_record *r =
 	    bpf_task_storage_get(&thp_threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	if (r)
 		r->resolved = ~0ull; /* in no fault */
+	return r;
 }
 
 static void thread_ended(struct task_struct *task, struct process_record *process)
@@ -45,6 +46,8 @@ static int note(void)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thp_record *r = bpf_task_storage_get(&thp_threads, task, NULL, 0);
 
+	if (!r && is_late(task) && thread_followed(task, FOLLOWED_BORN))
+		r = bpf_task_storage_get(&thp_threads, task, NULL, 0);
 	if (r)
 		r->resolved = task->min_flt + task->maj_flt;
 	return 0;

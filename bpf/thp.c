@@ -32,7 +32,8 @@ int thp_open(struct thp **out, int pidfd, struct unable *why)
 		err = session_attach(t->skeleton->skeleton, why);
 	if (err)
 		goto fail;
-	err = session_iterate(t->skeleton->progs.follow_adopt, pidfd, 0, NULL, NULL);
+	err = session_adopt(t->skeleton->progs.follow_adopt, pidfd,
+			    &t->skeleton->bss->adoptions_missed);
 	if (err) {
 		unable(why, err, "the process cannot be followed: %s", strerror(-err));
 		goto fail;

@@ -32,7 +32,7 @@ struct request {
 struct sample {
 	struct fault_counts counts;
 	uint64_t ms;
-	uint64_t processes_refused;
+	uint64_t processes_refused, exceptions_missed;
 	bool whole;
 };
 
@@ -124,6 +124,7 @@ static void read_sample(struct source *s, const struct watch *w, struct sample *
 		complain(STATUS_NO, "threads cannot be read: %s", strerror(-err));
 	out->counts = total.counts;
 	out->processes_refused = total.processes_refused;
+	out->exceptions_missed = total.exceptions_missed;
 	out->whole = true;
 }
 
@@ -171,6 +172,7 @@ static struct json_object *sample_json(const struct request *q, const struct sam
 	add_counts(object, &s->counts, s->whole);
 	json_number(object, "faults_per_second", (int64_t)per_second(s));
 	json_number(object, "processes_not_followed", (int64_t)s->processes_refused);
+	json_number(object, "exceptions_missed", (int64_t)s->exceptions_missed);
 	return object;
 }
 
@@ -312,6 +314,10 @@ static void watch_faults(struct request *q, struct source *s)
 	if (now.processes_refused)
 		complain(STATUS_NO, "%llu child processes were not followed: too many at a time",
 			 (unsigned long long)now.processes_refused);
+	if (now.exceptions_missed)
+		complain(STATUS_NO,
+			 "%llu exceptions count as GUP: the kernel had no memory to note them",
+			 (unsigned long long)now.exceptions_missed);
 }
 
 static int take(void *arg, int which, const char *value)

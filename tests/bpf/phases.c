@@ -1,14 +1,18 @@
 /*
- * phases PHASE - what the loader of faults counts against what the kernel accounts, for one way of
+ * phases PHASE [late] - what the loader of faults counts against what the kernel accounts, for one way of
  * bringing pages in.
  *
  * A child does the work between two stops. At both stops it is quiet, so that /proc/PID/stat and
  * the loader's totals are of one moment: minor and major must have grown by the same numbers to the
  * last fault, in the child's children too. Beside that each phase says what it must have looked
  * like.
+ *
+ * With `late` the kernel has no memory for a thread's record when it is born, and none may be lost
+ * by that.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -27,6 +31,7 @@
 #define PAGES	16384ul /* 64 MB */
 #define BYTES	(PAGES * PAGE)
 #define TRIES	1000
+#define SLICES	64ul
 
 static char file_path[] = "/var/tmp/predicomp-phases-XXXXXX";
 
@@ -147,6 +152,24 @@ static void phase_threads(void)
 		pthread_join(thread[i], NULL);
 }
 
+static void *touch_slice(void *p)
+{
+	touch(p, BYTES / SLICES);
+	return NULL;
+}
+
+static void phase_churn(void)
+{
+	char *p = fresh_small();
+	pthread_t thread;
+
+	for (size_t i = 0; i < SLICES; i++) {
+		check(pthread_create(&thread, NULL, touch_slice, p + i * BYTES / SLICES) == 0,
+		      "thread");
+		pthread_join(thread, NULL);
+	}
+}
+
 static void phase_fork(void)
 {
 	char *p = fresh_small();
@@ -238,6 +261,12 @@ static int is_read(const struct fault_counts *c)
 	return NEAR(c->kernel, PAGES) && NEAR(c->minor, PAGES) && fault_gup(c) == 0;
 }
 
+/* Each thread has faults of its own stack. */
+static int is_churn(const struct fault_counts *c)
+{
+	return c->user >= PAGES && c->minor >= PAGES && c->major == 0 && fault_gup(c) == 0;
+}
+
 static int is_fork(const struct fault_counts *c)
 {
 	return NEAR(c->minor, PAGES * 5 / 2) && c->user >= PAGES * 5 / 2;
@@ -276,6 +305,7 @@ static const struct phase {
     {"file_warm", phase_file_warm, is_file_warm},
     {"read", phase_read, is_read},
     {"threads", phase_threads, is_anon},
+    {"churn", phase_churn, is_churn},
     {"fork", phase_fork, is_fork},
     {"exec", phase_exec, is_exec},
     {"populate", phase_populate, is_populate},
@@ -319,6 +349,27 @@ static void stop(int fd)
 	char word;
 
 	check(read(fd, &word, 1) == 1, "read");
+}
+
+/* While the child works, what is read never goes back: a thread that ends is not lost in between. */
+static int read_meanwhile(struct faults *f, int from)
+{
+	struct pollfd end = {.fd = from, .events = POLLIN};
+	struct faults_total total;
+	unsigned long long last = 0, now;
+	int wrong = 0, reads = 0;
+
+	for (; poll(&end, 1, 1) == 0; reads++) {
+		check(faults_read(f, &total, NULL, NULL) == 0, "faults_read");
+		now = total.counts.minor + total.counts.major;
+		wrong += now < last;
+		last = now;
+	}
+	stop(from);
+	printf("%d times read meanwhile\n", reads);
+	if (wrong)
+		printf("FAIL: %d times there were less faults than before\n", wrong);
+	return wrong;
 }
 
 /* Not exit(): what the parent registered is not the child's to do. */
@@ -402,42 +453,57 @@ static int judge(const struct phase *phase, const struct moment *before, const s
 	return !exact || !phase->looks_right(&c);
 }
 
-static int run(const struct phase *phase)
+/* Of births that found no memory: they happened, and nothing that they raised was lost. */
+static int judge_births(const struct moment *m, const struct faults_wanted *wanted)
 {
-	const struct faults_wanted wanted = {0};
+	printf("births missed %llu, exceptions missed %llu\n",
+	       (unsigned long long)m->total.births_missed,
+	       (unsigned long long)m->total.exceptions_missed);
+	if (m->total.exceptions_missed)
+		puts("FAIL: exceptions were lost");
+	if (wanted->births_lost && !m->total.births_missed)
+		puts("FAIL: every birth found memory");
+	return m->total.exceptions_missed || (wanted->births_lost && !m->total.births_missed);
+}
+
+static int run(const struct phase *phase, const struct faults_wanted *wanted)
+{
 	struct moment before, after;
 	struct faults *f;
 	struct unable why;
 	int to, from, wrong;
 	pid_t pid;
 
-	if (faults_open(&f, &wanted, &why) != 0)
+	if (faults_open(&f, wanted, &why) != 0)
 		skip(why.text);
 	pid = start_child(phase, &to, &from);
 	stop(from);
 	check(faults_follow(f, session_pidfd(pid)) == 0, "faults_follow");
 	read_moment(f, pid, &before);
 	step(to);
-	stop(from);
+	wrong = read_meanwhile(f, from);
 	read_moment(f, pid, &after);
 	step(to);
 	check(waitpid(pid, NULL, 0) == pid, "wait");
-	wrong = judge(phase, &before, &after);
+	wrong += judge(phase, &before, &after) + judge_births(&after, wanted);
 	faults_close(f);
-	return wrong;
+	return wrong > 0;
 }
 
 int main(int argc, char **argv)
 {
+	const struct faults_wanted wanted = {.births_lost = argc == 3 ? UINT32_MAX : 0};
 	int wrong = 2;
 
-	if (argc == 2 && strcmp(argv[1], "swap") == 0 && !has_swap())
+	if (argc < 2 || argc > 3 || (argc == 3 && strcmp(argv[2], "late") != 0))
+		return wrong;
+	if (strcmp(argv[1], "swap") == 0 && !has_swap())
 		skip("no swap is on");
 	make_file();
 	atexit(remove_file);
 	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
-		if (argc == 2 && strcmp(argv[1], phases[i].name) == 0)
-			wrong = run(&phases[i]);
+		if (strcmp(argv[1], phases[i].name) == 0)
+			wrong = run(&phases[i], &wanted);
 	}
 	return wrong;
 }

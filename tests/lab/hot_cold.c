@@ -2,7 +2,7 @@
  * hot_cold - 16 MB that are written all the time, 128 MB that never are again: how soon, how fully
  * and at what cost the cold part leaves, and whether the hot part stays.
  *
- * HOST_SECONDS bounds the wait for the cold part (default 90); HOST_SETTLE seconds (default 6)
+ * HOST_SECONDS bounds the wait for the cold part (default 300); HOST_SETTLE seconds (default 6)
  * follow, so that what is done to the hot part shows.
  *
  * Prints one line of name=value, in pages and milliseconds. The cold part is not touched before all
@@ -91,7 +91,7 @@ int main(void)
 {
 	char *hot = host_map(HOT), *cold = host_map(COLD);
 	uint64_t start, packed, laps = COLD / MIB, settle;
-	uint64_t until = (uint64_t)host_number("HOST_SECONDS", 90) * 1000;
+	uint64_t until = (uint64_t)host_number("HOST_SECONDS", 300) * 1000;
 	const size_t enough = COLD / PAGE / 100 * 95;
 	size_t absent, hot_absent;
 	unsigned long kdamond_ms;
