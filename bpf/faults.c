@@ -222,7 +222,7 @@ int faults_read(struct faults *f, struct faults_total *total, faults_thread_fn *
 	int err = read_settled(f, &r);
 
 	*total = r.total;
-	for (size_t i = 0; !err && i < r.lines; i++)
+	for (size_t i = 0; !err && thread && i < r.lines; i++)
 		thread(arg, &r.line[i]);
 	free(r.line);
 	return err;

@@ -105,7 +105,8 @@ static void forget_segment(struct observer *o)
 	if (o->attached)
 		detach(&o->target);
 	o->attached = false;
-	memset(o->seen, 0, o->seen_room * sizeof(*o->seen));
+	if (o->seen)
+		memset(o->seen, 0, o->seen_room * sizeof(*o->seen));
 }
 
 /* A pager that is stopped and started again, by an exec or by itself, has another segment. */

@@ -197,7 +197,7 @@ static void test_a_list_that_cannot_be_read_stops_the_taking(void **unused)
 
 int main(void)
 {
-	static uint64_t segment[1 << 16];
+	static _Alignas(PC_PAGE) uint64_t segment[1 << 16];
 	const struct CMUnitTest tests[] = {
 	    TEST(test_a_thread_with_a_robust_list_becomes_known),
 	    TEST(test_a_thread_without_one_stops_the_taking),
