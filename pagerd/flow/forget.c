@@ -1,6 +1,7 @@
 #include "flow/forget.h"
 
 #include "base/check.h"
+#include "base/pool.h"
 #include "base/stats.h"
 #include "base/sys.h"
 #include "flow/forkless.h"
@@ -11,6 +12,8 @@
 #include "state/store.h"
 
 #include <sys/mman.h>
+
+#define TAIL_PIECES 8u /* mappings that a tail may have been cut into */
 
 /* The part of a range that lies in one unit. */
 struct slice {
@@ -101,28 +104,47 @@ static void check_order(const struct unit *u, unsigned page)
 			 at, unit_peek(u, page));
 }
 
-/*
- * A mapping may have grown, with MADV_DONTFORK, beyond what the table knows. Cut off from what it
- * does know, nobody would find that again, and children would miss it. Nothing of it is away. Where
- * there is something else, the call changes nothing, and a failure is that of what has gone since.
- */
-static void free_tail(pc_addr start)
+/* Where what nobody knows of ends, at `end` at the latest. */
+static pc_addr unknown_until(pc_addr start, pc_addr end)
 {
-	pc_addr stop = start;
-	struct vma v;
-
-	if (world.mapping_at(world.maps, start, &v) || v.start != start || v.shared || v.inode)
-		return;
-	while (stop < v.end) {
-		const struct unit *u = range_find(stop);
-		pc_addr next = PC_MIN(v.end, unit_floor(stop) + PC_UNIT);
+	while (start < end) {
+		const struct unit *u = range_find(start);
+		pc_addr next = PC_MIN(end, unit_floor(start) + PC_UNIT);
 
 		if (u && unit_any_registered(u))
-			next = stop + PC_PAGE;
-		if (forkless_hits(stop, next) || (u && unit_registered(u, page_in_unit(stop))))
+			next = start + PC_PAGE;
+		if (forkless_hits(start, next) || (u && unit_registered(u, page_in_unit(start))))
 			break;
-		stop = next;
+		start = next;
 	}
+	return start;
+}
+
+static bool may_have_grown(const struct vma *v)
+{
+	return (v->kind == VMA_ANON || v->kind == VMA_HEAP) && !v->shared && !v->inode &&
+	       !pool_owns(v->start, v->end);
+}
+
+pc_addr forget_tail(pc_addr start)
+{
+	pc_addr stop = start;
+	struct vma v = {.end = start};
+
+	for (unsigned i = 0; i < TAIL_PIECES && stop == v.end; i++) {
+		if (world.mapping_at(world.maps, stop, &v) || v.start != stop ||
+		    !may_have_grown(&v))
+			break;
+		stop = unknown_until(stop, v.end);
+	}
+	return stop;
+}
+
+/* Where there is something else, the call changes nothing, and a failure is that of what has gone. */
+static void free_tail(pc_addr start)
+{
+	pc_addr stop = forget_tail(start);
+
 	if (stop > start)
 		sys_madvise(start, stop - start, MADV_DOFORK);
 }

@@ -24,6 +24,14 @@ void forget_remap(unsigned shard, pc_addr from, pc_addr to, uint64_t len);
 bool forget_unsettled(void); /* any thread */
 void forget_settled(void);
 
+/*
+ * A registered mapping may have grown, with its MADV_DONTFORK, beyond what the table knows. Cut off
+ * from what it does know, by an unmap or another protection, nobody would find that again, and
+ * children would miss it. Nothing of it is away. Returns where what may have grown so ends, given
+ * where it begins: at that very address, where there is no such thing. It may be memory of others.
+ */
+pc_addr forget_tail(pc_addr start);
+
 /* A fault came from memory the kernel reports to us and the table did not know: it does now. */
 void forget_adopt(pc_addr page);
 

@@ -6,6 +6,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "flow/exclude.h"
+#include "flow/forget.h"
 #include "flow/forkless.h"
 #include "flow/mapped.h"
 #include "flow/shed.h"
@@ -679,6 +680,16 @@ static bool give_to_children(pc_addr start, pc_addr stop)
 	return true;
 }
 
+/* What may have grown along: a refusal says that it did not. */
+static void release_tail(pc_addr start, pc_addr stop, bool guarded)
+{
+	if (start == stop)
+		return;
+	if (guarded)
+		sys_madvise(start, stop - start, MADV_DOFORK);
+	uffd_unregister(&world.uffd, start, stop);
+}
+
 /*
  * The kernel unregisters whatever lies there, events pending or not. That may be memory with pages
  * of ours, remapped to where another mapping has just gone: then it is registered again at once,
@@ -688,7 +699,7 @@ static bool give_to_children(pc_addr start, pc_addr stop)
 static bool release_run(struct unit *u, unsigned first, unsigned end, bool guarded)
 {
 	pc_addr start = u->base + (pc_addr)first * PC_PAGE;
-	pc_addr stop = end_of_run(u, end);
+	pc_addr stop = end_of_run(u, end), tail = forget_tail(stop);
 
 	if (uffd_pending(&world.uffd))
 		return false;
@@ -696,8 +707,11 @@ static bool release_run(struct unit *u, unsigned first, unsigned end, bool guard
 		return false;
 	if (uffd_unregister(&world.uffd, start, stop))
 		COUNT(SHARD, register_failed);
+	release_tail(stop, tail, guarded);
 	if (uffd_pending(&world.uffd)) {
 		uffd_register(&world.uffd, start, stop);
+		if (tail > stop)
+			uffd_register(&world.uffd, stop, tail);
 		u->unguarded |= guarded;
 		return false;
 	}

@@ -343,12 +343,24 @@ static void return_unit(struct work *w, struct unit *u)
 	}
 }
 
-static bool any_away(void)
+static bool is_home(const struct unit *u)
 {
-	for (uint32_t i = 0; i < range_limit(); i++)
-		if (range_at(i) && load_relaxed(&range_at(i)->away))
-			return true;
-	return false;
+	return !u || (!load_relaxed(&u->away) && !unit_any_registered(u));
+}
+
+/*
+ * Memory may have been remapped to where was looked already, and its MADV_DONTFORK with it. In the
+ * gate, for a remap that is applied meanwhile could pass the look a second time.
+ */
+static bool all_home(void)
+{
+	bool home = true;
+
+	gate_enter(&world.gate, GATE_WORK);
+	for (uint32_t i = 0; home && i < range_limit(); i++)
+		home = is_home(range_at(i));
+	gate_leave(&world.gate, GATE_WORK);
+	return home;
 }
 
 static void return_chunks(struct work *w)
@@ -380,7 +392,7 @@ void work_drain(struct work *w)
 		for (uint32_t i = 0; i < range_limit(); i++)
 			if (range_at(i))
 				return_unit(w, range_at(i));
-	while (any_away());
+	while (!all_home());
 	return_chunks(w);
 	store_trim();
 	work_gauges(w);

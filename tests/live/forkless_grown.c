@@ -1,13 +1,13 @@
 /*
  * Cold memory grows where it lies, by a call that no hook sees, and what is beyond is never
- * touched. Then the part in front of that is unmapped, or the part beyond is moved away. A child of
- * fork() has what is left, or what was moved.
+ * touched. Then the part in front of that is unmapped or protected, or the part beyond is moved away.
+ * A child of fork() has what is left, or what was moved.
  */
 #include "host.h"
 #include "support/ways.h"
 
 #define LEN   (128 * PAGE)
-#define TURNS 8
+#define TURNS 9
 
 static bool is_mapped(void *page)
 {
@@ -32,6 +32,12 @@ static char *grown(uint64_t seed)
 static void cut_off(char *at)
 {
 	HOST_CHECK(munmap(at + LEN - PAGE, 2 * PAGE) == 0);
+}
+
+/* The tail is a mapping of its own from here on, and nothing is unmapped. */
+static void protect_end(char *at)
+{
+	HOST_CHECK(mprotect(at + LEN - PAGE, PAGE, PROT_READ) == 0);
 }
 
 static char *move_tail(char *at)
@@ -65,10 +71,16 @@ int main(void)
 		if (!at)
 			continue;
 		done++;
-		if (turn % 2) {
+		switch (turn % 3) {
+		case 0:
 			cut_off(at);
 			child_has(at + LEN + PAGE);
-		} else {
+			break;
+		case 1:
+			protect_end(at);
+			child_has(at + LEN + PAGE);
+			break;
+		default:
 			child_has(move_tail(at));
 		}
 		HOST_CHECK(host_same(at, LEN - PAGE, turn));

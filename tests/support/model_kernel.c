@@ -27,6 +27,7 @@ struct page {
 	bool protected; /* a write waits, and is reported */
 	bool stray;	/* unregistered while a change was pending, so perhaps not what was meant */
 	bool given;	/* to children, just so */
+	bool cut_off;	/* from what the pager can find: see model_cut_off() */
 	pc_ns pinned;	/* until */
 	uint64_t frame; /* the memory that it is in; while it is present */
 	uint64_t born;	/* when a mapping came to lie there */
@@ -143,6 +144,11 @@ bool model_child_has(unsigned page)
 {
 	model.spoilt |= model.page[page].given;
 	return model.page[page].mapped && !model.page[page].dontfork;
+}
+
+bool model_cut_off(unsigned page)
+{
+	return model.page[page].cut_off;
 }
 
 bool model_mapped(unsigned page)
@@ -348,6 +354,7 @@ static void move_pages(unsigned first, unsigned pages, unsigned to)
 
 		model.page[to + i] = *p;
 		model.page[to + i].born = ++model.order;
+		model.page[to + i].cut_off |= p->dontfork && !p->registered;
 		if (p->present)
 			memcpy(bytes[to + i], bytes[first + i], PC_PAGE);
 		empty(p);

@@ -24,7 +24,7 @@
 
 static struct pc_span area = {START, START + UNITS *PC_UNIT};
 static struct span_set areas = {&area, 1, 1};
-static struct unit unit;
+static struct unit units[UNITS];
 static struct chunk chunks[CHUNKS];
 static struct work work;
 static const uint32_t never_stop;
@@ -33,11 +33,13 @@ static struct {
 	unsigned taken, packed, looked_at;
 	unsigned waited; /* steps since the oldest question, from 1 on; 0: nobody waits */
 	unsigned worst, answers;
+	bool remaps; /* a remap leads to the first unit while the last one goes home */
 } seen;
 
 unsigned __wrap_take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_ns wait);
 bool __wrap_pack_chunk(struct packer *p, struct restorer *r, struct chunk *c, pc_ns now);
 bool __wrap_release_unit(struct unit *u);
+void __wrap_store_trim(void);
 void __wrap_pack_compact(void);
 int __wrap_discover_walk(pc_ns now);
 const struct span_set *__wrap_discover_areas(void);
@@ -88,10 +90,16 @@ bool __wrap_pack_chunk(struct packer *p, struct restorer *r, struct chunk *c, pc
 
 bool __wrap_release_unit(struct unit *u)
 {
-	(void)u;
 	step();
 	seen.looked_at++;
+	u->registered[0] = 0;
+	if (seen.remaps && u == &units[UNITS - 1])
+		units[0].registered[0] = 1;
 	return true;
+}
+
+void __wrap_store_trim(void)
+{
 }
 
 void __wrap_pack_compact(void)
@@ -128,8 +136,7 @@ int64_t __wrap_pressure_anon(const struct pressure *p)
 
 struct unit *__wrap_range_find(pc_addr addr)
 {
-	(void)addr;
-	return &unit;
+	return &units[(addr - START) / PC_UNIT];
 }
 
 uint32_t __wrap_range_limit(void)
@@ -139,8 +146,7 @@ uint32_t __wrap_range_limit(void)
 
 struct unit *__wrap_range_at(uint32_t number)
 {
-	(void)number;
-	return &unit;
+	return &units[number];
 }
 
 uint64_t __wrap_range_resident_bytes(void)
@@ -162,9 +168,11 @@ static int begin(void **state)
 {
 	(void)state;
 	seen.taken = seen.packed = seen.looked_at = seen.waited = seen.worst = seen.answers = 0;
+	seen.remaps = false;
 	options.cold_age = 0;
 	options.max_cpu = 100;
-	unit.registered[0] = 1;
+	for (unsigned i = 0; i < UNITS; i++)
+		units[i] = (struct unit){.base = START + i * PC_UNIT, .registered = {1}};
 	for (unsigned i = 0; i < CHUNKS; i++)
 		chunks[i] = (struct chunk){.state = CHUNK_PACKING, .live = 1};
 	work.stop = &never_stop;
@@ -202,12 +210,26 @@ static void who_waits_is_not_kept_by_a_return(void **state)
 	assert_int_equal(seen.worst, 1);
 }
 
+/* Its page words hold nothing that is away, and its children would never have it. */
+static void a_drain_looks_again_for_what_was_remapped(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < CHUNKS; i++)
+		chunks[i].state = CHUNK_FREE;
+	seen.remaps = true;
+	work_drain(&work);
+	assert_int_equal(seen.looked_at, UNITS + 1);
+	for (unsigned i = 0; i < UNITS; i++)
+		assert_false(unit_any_registered(&units[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(who_waits_is_answered_between_two_units, begin),
 	    cmocka_unit_test_setup(who_waits_is_not_kept_by_an_eviction, begin),
 	    cmocka_unit_test_setup(who_waits_is_not_kept_by_a_return, begin),
+	    cmocka_unit_test_setup(a_drain_looks_again_for_what_was_remapped, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,198 @@
+/*
+ * What an unmap gives back to children: whatever lies now where guarded memory was, and what had
+ * grown, with its guard, beyond what the table knows. Nothing else: not what the program keeps from
+ * them itself, nor what the table still has.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/sys.h"
+#include "flow/forget.h"
+#include "flow/forkless.h"
+#include "flow/world.h"
+#include "state/range.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define START	 0x7f0000000000ull
+#define AT(page) (START + (page)*PC_PAGE)
+#define PAGES	 64u
+#define UNITS	 4u
+#define SHARD	 0u
+
+static void *table;
+static bool given[PAGES]; /* to children */
+static struct vma mappings[4];
+static unsigned mapping_count;
+
+long __real_sys_call(long nr, long a, long b, long c, long d, long e, long f);
+long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f);
+
+long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	pc_addr at = (pc_addr)a, end = at + (uint64_t)b;
+
+	if (nr != __NR_madvise)
+		return __real_sys_call(nr, a, b, c, d, e, f);
+	assert_int_equal(c, MADV_DOFORK);
+	assert_in_range(at, AT(0), AT(PAGES));
+	assert_in_range(end, at + PC_PAGE, AT(PAGES));
+	for (; at < end; at += PC_PAGE)
+		given[(at - START) / PC_PAGE] = true;
+	return 0;
+}
+
+static int mapping_at(int fd, pc_addr addr, struct vma *v)
+{
+	(void)fd;
+	for (unsigned i = 0; i < mapping_count; i++) {
+		if (mappings[i].end <= addr)
+			continue;
+		*v = mappings[i];
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static void map(unsigned first, unsigned end)
+{
+	mappings[mapping_count++] = (struct vma){
+	    .start = AT(first), .end = AT(end), .kind = VMA_ANON, .read = true, .write = true};
+}
+
+/* Pages [4, 12) are registered and guarded. */
+static struct unit *guarded(void)
+{
+	struct unit *u = range_ensure(START);
+
+	assert_non_null(u);
+	unit_set_registered(u, 4, 12, true);
+	unit_set_dontfork(u, 4, 12);
+	return u;
+}
+
+static void assert_given(unsigned first, unsigned end)
+{
+	for (unsigned i = 0; i < PAGES; i++)
+		assert_int_equal(given[i], i >= first && i < end);
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	table = calloc(1, range_table_bytes(UNITS));
+	if (!table)
+		return -1;
+	range_start(table, UNITS);
+	forkless_reset();
+	forkless_remove(0, PC_ADDR_MAX);
+	world.mapping_at = mapping_at;
+	mapping_count = 0;
+	memset(given, 0, sizeof(given));
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	free(table);
+	return 0;
+}
+
+/* The guard went with the mapping, and with nothing pending nothing else can have it. */
+static void what_was_surely_guarded_needs_no_call(void **state)
+{
+	(void)state;
+	guarded();
+	forget_unmap(SHARD, AT(4), AT(12));
+	assert_given(0, 0);
+	assert_false(unit_any_registered(range_find(START)));
+}
+
+static void what_took_its_place_is_for_children(void **state)
+{
+	(void)state;
+	guarded()->unguarded = 1;
+	forget_unmap(SHARD, AT(6), AT(12));
+	assert_given(6, 12);
+	assert_true(unit_registered(range_find(START), 5));
+}
+
+static void what_the_program_keeps_stays_kept(void **state)
+{
+	(void)state;
+	guarded()->unguarded = 1;
+	assert_true(forkless_add(AT(4), AT(10)));
+	forget_unmap(SHARD, AT(4), AT(12));
+	assert_given(10, 12);
+}
+
+/* A change of protection may have cut it in two since. */
+static void what_grew_behind_is_for_children(void **state)
+{
+	(void)state;
+	guarded();
+	map(12, 15);
+	map(15, 20);
+	map(21, 30);
+	forget_unmap(SHARD, AT(10), AT(12));
+	assert_given(12, 20);
+}
+
+static void what_is_known_behind_is_left(void **state)
+{
+	(void)state;
+	unit_set_registered(guarded(), 18, 20, true);
+	map(12, 30);
+	forget_unmap(SHARD, AT(10), AT(12));
+	assert_given(12, 18);
+}
+
+static void what_the_program_keeps_behind_is_left(void **state)
+{
+	(void)state;
+	guarded();
+	assert_true(forkless_add(AT(12), AT(16)));
+	map(12, 16);
+	forget_unmap(SHARD, AT(10), AT(12));
+	assert_given(0, 0);
+}
+
+/* Shared memory cannot have grown from private memory; nor can what begins elsewhere. */
+static void what_cannot_have_grown_is_left(void **state)
+{
+	(void)state;
+	guarded();
+	map(12, 16);
+	mappings[0].shared = true;
+	assert_int_equal(forget_tail(AT(12)), AT(12));
+	mappings[0] = (struct vma){.start = AT(13), .end = AT(16), .kind = VMA_ANON};
+	assert_int_equal(forget_tail(AT(12)), AT(12));
+	mappings[0] = (struct vma){.start = AT(11), .end = AT(16), .kind = VMA_ANON};
+	assert_int_equal(forget_tail(AT(12)), AT(12));
+	mappings[0] = (struct vma){.start = AT(12), .end = AT(16), .kind = VMA_ANON};
+	assert_int_equal(forget_tail(AT(12)), AT(16));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    CASE(what_was_surely_guarded_needs_no_call),
+	    CASE(what_took_its_place_is_for_children),
+	    CASE(what_the_program_keeps_stays_kept),
+	    CASE(what_grew_behind_is_for_children),
+	    CASE(what_is_known_behind_is_left),
+	    CASE(what_the_program_keeps_behind_is_left),
+	    CASE(what_cannot_have_grown_is_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
