@@ -1,0 +1,129 @@
+/*
+ * The pager's beginning, where it can fail half way: it runs whole or it does not run. A pager that is
+ * missing would be waited for by whoever faults on its CPU, so the start of the second one is refused
+ * here, whichever CPU this test is on.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/atomic.h"
+#include "base/log.h"
+#include "base/options.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "crew.h"
+#include "pager.h"
+
+#include <errno.h>
+
+#define SKIP	77
+#define PATIENT (60 * PC_SEC)
+#define PAGERS	2u
+
+static struct {
+	uint32_t begun;	  /* of the pagers */
+	uint32_t refused; /* which of them, from 1 on; 0: none */
+} played;
+
+int __real_crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg);
+int __wrap_crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg);
+
+int __wrap_crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg)
+{
+	if (!strcmp(use, "pager") &&
+	    add_acq_rel(&played.begun, 1u) + 1 == load_acquire(&played.refused))
+		return -EAGAIN;
+	return __real_crew_start(m, use, fn, arg);
+}
+
+static enum pc_run_state state(void)
+{
+	return (enum pc_run_state)load_acquire(&stats_segment()->run_state);
+}
+
+static bool has_decided(void)
+{
+	return state() == PC_STATE_ACTIVE || state() == PC_STATE_INERT;
+}
+
+static bool has_tried_and_decided(void)
+{
+	return load_acquire(&played.begun) >= PAGERS && has_decided();
+}
+
+static enum pc_run_state state_once(bool (*decided)(void))
+{
+	pc_ns until = sys_monotonic() + PATIENT;
+
+	while (!decided() && sys_monotonic() < until)
+		sys_yield();
+	return state();
+}
+
+static void test_all_pagers_run(void **unused)
+{
+	(void)unused;
+	assert_int_equal(load_acquire(&played.begun), PAGERS);
+	assert_int_equal(state(), PC_STATE_ACTIVE);
+}
+
+/* The first one runs by then. */
+static void test_none_runs_when_one_cannot(void **unused)
+{
+	(void)unused;
+	pager_pause(PC_INERT_FORKING);
+	assert_int_equal(state(), PC_STATE_INERT);
+	store_release(&played.begun, 0u);
+	store_release(&played.refused, PAGERS);
+	pager_continue();
+	assert_int_equal(state_once(has_tried_and_decided), PC_STATE_INERT);
+	assert_int_equal(stats_get(PC_V_pagers_waiting), 0);
+}
+
+/* Nothing is in the way of the next attempt. */
+static void test_all_run_the_next_time(void **unused)
+{
+	(void)unused;
+	pager_pause(PC_INERT_FORKING);
+	store_release(&played.begun, 0u);
+	store_release(&played.refused, 0u);
+	pager_continue();
+	assert_int_equal(state_once(has_tried_and_decided), PC_STATE_ACTIVE);
+}
+
+/* Memory is not the matter here: none gets old enough to leave. */
+static void begin_options(void)
+{
+	options_defaults(&options);
+	options.cold_age = 3600 * PC_SEC;
+	options.min_rss = 0;
+	options.hotness = HOTNESS_PROBE;
+	options.pager_threads = PAGERS;
+	options.log = LOG_OFF;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_all_pagers_run),
+	    cmocka_unit_test(test_none_runs_when_one_cannot),
+	    cmocka_unit_test(test_all_run_the_next_time),
+	};
+	int failed;
+
+	begin_options();
+	if (pager_start("test_pager"))
+		return 1;
+	if (state_once(has_decided) == PC_STATE_INERT) {
+		puts("SKIP: no pager can run here: see `predicomp check`");
+		return SKIP;
+	}
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	pager_quit(PC_INERT_FORKING);
+	return failed;
+}
