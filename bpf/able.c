@@ -2,14 +2,19 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/perf_event.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 
-#define BTF_FILE "/sys/kernel/btf/vmlinux"
+#define BTF_FILE    "/sys/kernel/btf/vmlinux"
+#define KPROBE_TYPE "/sys/bus/event_source/devices/kprobe/type"
 
 int unable(struct unable *why, int err, const char *format, ...)
 {
@@ -64,16 +69,66 @@ int able_to_load(struct unable *why)
 			      : "CAP_PERFMON are");
 }
 
-bool able_to_trace(const char *tracepoint)
+/* The number of a type of the running kernel, or -errno. */
+static int kernel_type(const char *name, __u32 kind)
 {
-	char name[128];
 	struct btf *kernel = btf__load_vmlinux_btf();
 	int id;
 
 	if (!kernel)
-		return false;
-	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
-	id = btf__find_by_name_kind(kernel, name, BTF_KIND_TYPEDEF);
+		return -errno;
+	id = btf__find_by_name_kind(kernel, name, kind);
 	btf__free(kernel);
-	return id >= 0;
+	return id;
+}
+
+bool able_to_trace(const char *tracepoint)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
+	return kernel_type(name, BTF_KIND_TYPEDEF) >= 0;
+}
+
+bool able_to_enter(const char *function)
+{
+	static const struct bpf_insn return_0[] = {
+	    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+	    {.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
+	const int id = kernel_type(function, BTF_KIND_FUNC);
+	int program, attached;
+
+	if (id < 0)
+		return false;
+	opts.attach_btf_id = (__u32)id;
+	program = bpf_prog_load(BPF_PROG_TYPE_TRACING, "able_to_enter", "GPL", return_0,
+				sizeof(return_0) / sizeof(return_0[0]), &opts);
+	if (program < 0)
+		return false;
+	attached = bpf_raw_tracepoint_open(NULL, program);
+	if (attached >= 0)
+		close(attached);
+	close(program);
+	return attached >= 0;
+}
+
+bool able_to_probe(const char *function)
+{
+	struct perf_event_attr attr = {.size = sizeof(attr)};
+	FILE *file = fopen(KPROBE_TYPE, "re");
+	int found, fd;
+
+	if (!file)
+		return false;
+	found = fscanf(file, "%u", &attr.type);
+	fclose(file);
+	if (found != 1)
+		return false;
+	attr.kprobe_func = (uintptr_t)function;
+	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }

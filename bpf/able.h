@@ -19,6 +19,14 @@ int able_to_load(struct unable *why);
 /* Whether the running kernel has this tracepoint; for programs that it may lack. */
 bool able_to_trace(const char *tracepoint);
 
+/*
+ * Whether programs may run where this function of the kernel begins and ends: by its trampolines
+ * (fentry, fexit), and by a probe (kprobe, kretprobe). Tried with a program that does nothing, for
+ * what a kernel is built with does not say what it allows.
+ */
+bool able_to_enter(const char *function);
+bool able_to_probe(const char *function);
+
 /* Fills `why`; returns err. */
 int unable(struct unable *why, int err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

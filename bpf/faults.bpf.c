@@ -5,7 +5,9 @@
  * completed fault in the thread's own min_flt and maj_flt, and a thread has one fault at a time. So
  * each exception is held until the thread's next one, and what the two counters did meanwhile says
  * how it went: a step of maj_flt, major; else a step of min_flt, minor; else it failed. What is
- * left of the step had no exception: get_user_pages() on behalf of a system call.
+ * left of the step had no exception: get_user_pages() (GUP) on behalf of a system call. Those are
+ * seen one by one, with their address, where a program may stand at the function that all faults
+ * pass: it has the registers of an exception, or none. They are held as exceptions are.
  */
 #include "follow.bpf.h"
 
@@ -73,6 +75,7 @@ static void counts_add(struct fault_counts *to, const struct fault_counts *from)
 	__sync_fetch_and_add(&to->user, from->user);
 	__sync_fetch_and_add(&to->kernel, from->kernel);
 	__sync_fetch_and_add(&to->failed, from->failed);
+	__sync_fetch_and_add(&to->gup, from->gup);
 }
 
 /* A new unit's place, or 0. */
@@ -142,11 +145,13 @@ static void settle(struct thread_record *thread, const struct task_struct *task)
 			thread->held.flags |= FAULT_MAJOR;
 		else if (minor != thread->counts.minor)
 			thread->held.flags |= FAULT_MINOR;
+		else if (thread->held.flags & FAULT_GUP)
+			thread->counts.gup--; /* the kernel tries again */
 		else
 			thread->counts.failed++;
-		if (units_max)
+		if (units_max && !(thread->held.flags & FAULT_OTHERS))
 			unit_count(thread);
-		if (send_events)
+		if (send_events && !(thread->held.flags & FAULT_OTHERS))
 			event_send(&thread->held);
 		thread->held.time = 0;
 	}
@@ -208,11 +213,14 @@ static int note(unsigned long address, unsigned long ip, unsigned long error, __
 	if (!thread)
 		return 0;
 	settle(thread, task);
-	if (mode == FAULT_USER)
+	if (mode & FAULT_GUP)
+		thread->counts.gup++;
+	else if (mode == FAULT_USER)
 		thread->counts.user++;
 	else
 		thread->counts.kernel++;
 	thread->held.time = 1;
+	thread->held.flags = mode;
 	if (!units_max && !send_events)
 		return 0;
 	if (send_events)
@@ -235,6 +243,32 @@ SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(fault_kernel, unsigned long address, struct pt_regs *regs, unsigned long error)
 {
 	return note(address, regs->ip, error, 0);
+}
+
+#define FAULT_ERROR_WRITE 2 /* as an exception's error code has it */
+
+static int note_gup(const struct vm_area_struct *vma, unsigned long address, unsigned int flags)
+{
+	const struct task_struct *task = bpf_get_current_task_btf();
+	__u32 mode = FAULT_GUP;
+
+	if (BPF_CORE_READ(vma, vm_mm) != task->mm)
+		mode |= FAULT_OTHERS;
+	return note(address, 0, flags & FAULT_FLAG_WRITE ? FAULT_ERROR_WRITE : 0, mode);
+}
+
+/* One of these two. */
+SEC("?fentry/handle_mm_fault")
+int BPF_PROG(fault_enter, struct vm_area_struct *vma, unsigned long address, unsigned int flags,
+	     struct pt_regs *regs)
+{
+	return regs ? 0 : note_gup(vma, address, flags);
+}
+
+SEC("?kprobe/handle_mm_fault")
+int fault_probe(struct pt_regs *regs)
+{
+	return regs->cx ? 0 : note_gup((const struct vm_area_struct *)regs->di, regs->si, regs->dx);
 }
 
 /* All followed threads as they are now, one thread_line each. What is held may still be under way.

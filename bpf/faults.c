@@ -16,6 +16,7 @@
 
 struct faults {
 	struct faults_bpf *skeleton;
+	const char *gup_by;
 	struct ring_buffer *ring;	/* NULL where no events are wanted */
 	const struct unit_record *unit; /* `units` + 1 of them; NULL where they are not wanted */
 	uint32_t units;
@@ -58,6 +59,13 @@ static size_t units_bytes(uint32_t units)
 	return ((units + 1) * sizeof(struct unit_record) + page - 1) & ~(page - 1);
 }
 
+static const char *choose_gup(const struct faults_bpf *s)
+{
+	struct bpf_program *const ways[] = {s->progs.fault_enter, s->progs.fault_probe};
+
+	return session_choose(ways, sizeof(ways) / sizeof(ways[0]));
+}
+
 /* What is read in memory that the kernel shares. */
 static int map_all(struct faults *f, const struct faults_wanted *wanted, struct unable *why)
 {
@@ -98,6 +106,7 @@ int faults_open(struct faults **out, const struct faults_wanted *wanted, struct 
 		       wanted->units, wanted->stream_bytes);
 		goto fail;
 	}
+	f->gup_by = choose_gup(f->skeleton);
 	err = session_load(f->skeleton->skeleton, why);
 	if (!err)
 		err = map_all(f, wanted, why);
@@ -127,6 +136,11 @@ int faults_follow(struct faults *f, int pidfd)
 			     &f->skeleton->bss->adoptions_missed);
 }
 
+const char *faults_gup_by(const struct faults *f)
+{
+	return f->gup_by;
+}
+
 uint64_t fault_gup(const struct fault_counts *counts)
 {
 	uint64_t resolved = counts->minor + counts->major;
@@ -153,6 +167,7 @@ static void add(struct fault_counts *to, const struct fault_counts *from)
 	to->user += from->user;
 	to->kernel += from->kernel;
 	to->failed += from->failed;
+	to->gup += from->gup;
 }
 
 static void keep_line(struct reading *r, const struct thread_line *line)

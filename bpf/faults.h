@@ -5,10 +5,13 @@
  * EXACT  minor + major of `total` is the sum of /proc/PID/stat's deltas over all followed
  * processes, from the moment each was followed. Faults that a system call took on the process's
  * behalf (get_user_pages: MAP_POPULATE, O_DIRECT) raise no exception; they are what fault_gup()
- * gives. Between an exception and its end a fault is in user or kernel, but not yet in minor or
+ * gives. Where the kernel lets a program in at handle_mm_fault (fentry, else kprobe) each of them
+ * is in units and events too, but for those in another process's memory (ptrace, the arguments of
+ * execve). Between an exception and its end a fault is in user or kernel, but not yet in minor or
  * major.
  *
- * COST  Of a first touch of 4 KiB: build/bench/kernel/fault_overhead measures it.
+ * COST  Of a first touch of 4 KiB: build/bench/kernel/fault_overhead measures it. With a program at
+ *       handle_mm_fault every fault of the machine, followed or not, also pays for getting there.
  */
 #ifndef PC_BPF_FAULTS_H
 #define PC_BPF_FAULTS_H
@@ -62,6 +65,9 @@ int faults_units(struct faults *f, faults_unit_fn *fn, void *arg);
 /* Events that have arrived, in the order in which they were settled. Their number or -errno. */
 typedef void faults_event_fn(void *arg, const struct fault_event *event);
 int faults_events(struct faults *f, faults_event_fn *fn, void *arg);
+
+/* Where faults without an exception are seen one by one: a section; NULL: nowhere on this kernel. */
+const char *faults_gup_by(const struct faults *f);
 
 /* Faults without an exception: taken inside system calls. */
 uint64_t fault_gup(const struct fault_counts *counts);

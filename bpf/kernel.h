@@ -84,7 +84,19 @@ struct page;
 
 struct pt_regs {
 	unsigned long ip;
+	unsigned long di, si, dx, cx; /* the first four arguments, where a function begins */
+	unsigned long ax;	      /* what it returns, where it ends */
 };
+
+struct vm_area_struct {
+	struct mm_struct *vm_mm;
+};
+
+enum fault_flag {
+	FAULT_FLAG_WRITE = 1 << 0,
+};
+
+struct list_head;
 
 struct seq_file;
 

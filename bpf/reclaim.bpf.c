@@ -3,7 +3,8 @@
  *
  *     kswapd                its wake-ups and sleeps; the pages it reclaimed
  *     direct, memcg         begin and end in the thread that has to wait: a stopwatch each
- *     MADV_PAGEOUT          pages, on kernels that trace it
+ *     MADV_PAGEOUT          pages: a tracepoint on newer kernels, else the end of the function that
+ *                           serves it
  *
  * The tracepoints carry no memory cgroup: everything is attributed to the thread it happens in.
  */
@@ -209,12 +210,30 @@ int reclaim_throttled(void *ctx)
 	return 0;
 }
 
-SEC("?tp_btf/mm_vmscan_reclaim_pages")
-int BPF_PROG(reclaim_pageout, int node, unsigned long scanned, unsigned long reclaimed)
+static int note_pageout(unsigned long reclaimed)
 {
 	if (in_scope(bpf_get_current_task_btf()))
 		bump(&counts.pageout_pages, reclaimed);
 	return 0;
+}
+
+/* One of these three. */
+SEC("?tp_btf/mm_vmscan_reclaim_pages")
+int BPF_PROG(reclaim_pageout, int node, unsigned long scanned, unsigned long reclaimed)
+{
+	return note_pageout(reclaimed);
+}
+
+SEC("?fexit/reclaim_pages")
+int BPF_PROG(pageout_return, struct list_head *folios, unsigned long reclaimed)
+{
+	return note_pageout(reclaimed);
+}
+
+SEC("?kretprobe/reclaim_pages")
+int pageout_probe(struct pt_regs *regs)
+{
+	return note_pageout(regs->ax);
 }
 
 char reclaim_license[] SEC("license") = "GPL";

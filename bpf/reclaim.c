@@ -14,6 +14,7 @@ enum { SCOPE_ALL, SCOPE_FOLLOWED, SCOPE_CGROUP };
 
 struct reclaim {
 	struct reclaim_bpf *skeleton;
+	const char *pageout_by;
 };
 
 /* What is in scope, once the programs are in the kernel. */
@@ -36,6 +37,17 @@ static int limit(struct reclaim *r, const struct reclaim_wanted *wanted, struct 
 	return err ? unable(why, err, "the process cannot be followed: %s", strerror(-err)) : 0;
 }
 
+static const char *choose_pageout(const struct reclaim_bpf *s)
+{
+	struct bpf_program *const ways[] = {
+	    s->progs.reclaim_pageout,
+	    s->progs.pageout_return,
+	    s->progs.pageout_probe,
+	};
+
+	return session_choose(ways, sizeof(ways) / sizeof(ways[0]));
+}
+
 int reclaim_open(struct reclaim **out, const struct reclaim_wanted *wanted, struct unable *why)
 {
 	struct reclaim *r = calloc(1, sizeof(*r));
@@ -52,6 +64,7 @@ int reclaim_open(struct reclaim **out, const struct reclaim_wanted *wanted, stru
 				     : wanted->pidfd >= 0 ? SCOPE_FOLLOWED
 							  : SCOPE_ALL;
 	bpf_program__set_autoattach(r->skeleton->progs.follow_adopt, false);
+	r->pageout_by = choose_pageout(r->skeleton);
 	err = session_load(r->skeleton->skeleton, why);
 	if (!err)
 		err = limit(r, wanted, why);
@@ -80,7 +93,7 @@ void reclaim_read(const struct reclaim *r, struct reclaim_reading *out)
 	    .counts = bss->counts,
 	    .stalled_refused = bss->stalled_refused,
 	    .last_tgid = bss->last_tgid,
-	    .sees_pageout = bpf_program__autoload(r->skeleton->progs.reclaim_pageout),
+	    .pageout_by = r->pageout_by,
 	};
 	memcpy(out->last_comm, bss->last_comm, sizeof(out->last_comm));
 }

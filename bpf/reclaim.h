@@ -4,7 +4,6 @@
 #ifndef PC_BPF_RECLAIM_H
 #define PC_BPF_RECLAIM_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "able.h"
@@ -27,7 +26,7 @@ struct reclaim_reading {
 	uint64_t stalled_refused; /* stalls of processes beyond the table's room */
 	uint32_t last_tgid;	  /* who reclaimed last; 0: nobody yet */
 	char last_comm[RECORD_COMM];
-	bool sees_pageout; /* this kernel traces MADV_PAGEOUT */
+	const char *pageout_by; /* where MADV_PAGEOUT is seen; NULL: nowhere on this kernel */
 };
 void reclaim_read(const struct reclaim *r, struct reclaim_reading *out);
 

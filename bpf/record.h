@@ -17,6 +17,7 @@ struct fault_counts {
 	    major; /* as the kernel accounts them, system calls' own faults (GUP) included */
 	__u64 user, kernel; /* exceptions taken in either mode */
 	__u64 failed;	    /* exceptions that resolved nothing: a signal, EFAULT, or tried again */
+	__u64 gup;	    /* system calls' own that were seen one by one, where they can be */
 };
 
 /* A followed process; its counts are those of threads that have ended. */
@@ -52,7 +53,9 @@ enum fault_flags {
 	FAULT_USER = 1 << 1, /* the exception came from user mode */
 	FAULT_FETCH = 1 << 2,
 	FAULT_MINOR = 1 << 3,
-	FAULT_MAJOR = 1 << 4, /* neither: it failed */
+	FAULT_MAJOR = 1 << 4,  /* neither: it failed */
+	FAULT_GUP = 1 << 5,    /* no exception: a system call brought the page in; `ip` is 0 */
+	FAULT_OTHERS = 1 << 6, /* GUP in another's memory; never sent */
 };
 
 /* One fault of the stream, sent when the thread's next fault or its end shows how it went. */
@@ -133,6 +136,7 @@ struct thp_counts {
 	__u64 scans;			  /* of khugepaged */
 	__u64 migrated, migrate_failed;	  /* pages, in its own context */
 	__u64 numa_moves;		  /* of a thread to another node */
+	__u64 splits;			  /* of huge mappings */
 };
 
 /*

@@ -27,7 +27,55 @@ static int keep_complaint(enum libbpf_print_level level, const char *format, va_
 	return 0;
 }
 
-/* libbpf switches programs of SEC("?...") off; those whose tracepoint is there are wanted. */
+static unsigned forgone; /* enum session_way */
+
+void session_forgo(unsigned ways)
+{
+	forgone = ways;
+}
+
+static const struct place {
+	const char *prefix;
+	bool (*able)(const char *target);
+	unsigned way;
+} places[] = {
+    {"tp_btf/", able_to_trace, 0},
+    {"fentry/", able_to_enter, SESSION_FUNCTIONS},
+    {"fexit/", able_to_enter, SESSION_FUNCTIONS},
+    {"kprobe/", able_to_probe, SESSION_PROBES},
+    {"kretprobe/", able_to_probe, SESSION_PROBES},
+};
+
+static bool is_possible(const struct bpf_program *program)
+{
+	const char *section = bpf_program__section_name(program);
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		const size_t length = strlen(places[i].prefix);
+
+		if (strncmp(section, places[i].prefix, length) == 0)
+			return !(places[i].way & forgone) && places[i].able(section + length);
+	}
+	return false;
+}
+
+const char *session_choose(struct bpf_program *const *ways, size_t count)
+{
+	struct unable why;
+
+	if (able_to_load(&why) != 0)
+		return NULL; /* session_load() will say so */
+	for (size_t i = 0; i < count; i++) {
+		if (is_possible(ways[i]) && bpf_program__set_autoload(ways[i], true) == 0)
+			return bpf_program__section_name(ways[i]);
+	}
+	return NULL;
+}
+
+/*
+ * libbpf switches programs of SEC("?...") off; those whose tracepoint is there are wanted. Those on
+ * functions stand in for others, which session_choose() decides.
+ */
 static int choose_optional(struct bpf_object *object)
 {
 	struct bpf_program *program;
@@ -36,11 +84,9 @@ static int choose_optional(struct bpf_object *object)
 	bpf_object__for_each_program(program, object)
 	{
 		const char *section = bpf_program__section_name(program);
-		const char *target = strchr(section, '/');
 
-		if (bpf_program__autoload(program) || !target ||
-		    strncmp(section, "tp_btf/", strlen("tp_btf/")) != 0 ||
-		    !able_to_trace(target + 1))
+		if (bpf_program__autoload(program) ||
+		    strncmp(section, "tp_btf/", strlen("tp_btf/")) != 0 || !is_possible(program))
 			continue;
 		err = bpf_program__set_autoload(program, true);
 		if (err)

@@ -25,6 +25,17 @@ int session_load(struct bpf_object_skeleton *skeleton, struct unable *why);
 int session_attach(struct bpf_object_skeleton *skeleton, struct unable *why);
 
 /*
+ * One fact that can be had in several ways: of `ways`, the best first, the first that this kernel
+ * allows is switched on, and its section is returned, such as "fexit/handle_mm_fault". NULL: it
+ * allows none, and all of them stay off. Before session_load().
+ */
+const char *session_choose(struct bpf_program *const *ways, size_t count);
+
+/* Ways that session_choose() leaves out from now on although the kernel allows them: for tests. */
+enum session_way { SESSION_FUNCTIONS = 1 << 0, SESSION_PROBES = 1 << 1 };
+void session_forgo(unsigned ways);
+
+/*
  * Runs an iter/task program over the process of `pidfd`, or over all tasks when it is -1, and reads
  * what it writes: `fn` gets each piece of `size` bytes. 0 or -errno.
  */

@@ -5,7 +5,8 @@
  *       sched_switch, out      it sleeps. Interruptibly: only userfaultfd waits so inside a fault
  *       sched_wakeup           who wakes it, and since when that one ran
  *       sched_switch, in       it runs again
- *     perf MIN_FLT, MAJ_FLT    the kernel has accounted it: the clock stops
+ *     handle_mm_fault, end,    the kernel has accounted it: the clock stops
+ *     or perf MIN_FLT, MAJ_FLT
  *
  * That a thread is still inside its fault is seen by its own counters, which grow at the end only.
  */
@@ -196,17 +197,32 @@ int BPF_PROG(stall_waking, struct task_struct *task)
 	return 0;
 }
 
-/* The software events of minor and major faults, inherited by what the followed start. */
-SEC("perf_event")
-int stall_done(void *ctx)
+/* Not yet where the kernel will try again, as after each wait for userfaultfd. */
+static int stop_clock(void)
 {
-	struct stall_record *r = record_of(bpf_get_current_task_btf());
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct stall_record *r = record_of(task);
 
-	if (!r || !r->began)
+	if (!r || !r->began || r->resolved == task->min_flt + task->maj_flt)
 		return 0;
 	observe(r->kind, after(r->began, bpf_ktime_get_ns()));
 	r->began = 0;
 	return 0;
+}
+
+/* Faults of system calls' own have no registers, and no exception that started the clock. */
+SEC("?fexit/handle_mm_fault")
+int BPF_PROG(stall_return, struct vm_area_struct *vma, unsigned long address, unsigned int flags,
+	     struct pt_regs *regs)
+{
+	return regs ? stop_clock() : 0;
+}
+
+/* Else the software events of minor and major faults, inherited by what the followed start. */
+SEC("?perf_event")
+int stall_done(void *ctx)
+{
+	return stop_clock();
 }
 
 char stall_license[] SEC("license") = "GPL";

@@ -23,9 +23,19 @@ struct timed {
 
 struct stall {
 	struct stall_bpf *skeleton;
+	const char *ends_by; /* NULL: perf software events */
 	struct timed *timed;
 	size_t count;
 };
+
+static int choose_ends(struct stall *s)
+{
+	struct bpf_program *const ways[] = {s->skeleton->progs.stall_return};
+
+	s->ends_by = session_choose(ways, sizeof(ways) / sizeof(ways[0]));
+	bpf_program__set_autoattach(s->skeleton->progs.stall_done, false);
+	return bpf_program__set_autoload(s->skeleton->progs.stall_done, !s->ends_by);
+}
 
 int stall_open(struct stall **out, struct unable *why)
 {
@@ -40,8 +50,9 @@ int stall_open(struct stall **out, struct unable *why)
 		goto fail;
 	}
 	bpf_program__set_autoattach(s->skeleton->progs.follow_adopt, false);
-	bpf_program__set_autoattach(s->skeleton->progs.stall_done, false);
-	err = session_load(s->skeleton->skeleton, why);
+	err = choose_ends(s);
+	if (!err)
+		err = session_load(s->skeleton->skeleton, why);
 	if (!err)
 		err = session_attach(s->skeleton->skeleton, why);
 	if (err)
@@ -136,15 +147,12 @@ static int time_new_threads(struct stall *s, DIR *tasks)
 }
 
 /* A second pair on a thread that inherited one does no harm: a fault's clock stops once. */
-int stall_follow(struct stall *s, pid_t pid, int pidfd, struct unable *why)
+static int time_process(struct stall *s, pid_t pid, struct unable *why)
 {
 	char path[64];
 	DIR *tasks;
-	int err = session_adopt(s->skeleton->progs.follow_adopt, pidfd,
-				&s->skeleton->bss->adoptions_missed);
+	int err;
 
-	if (err)
-		return unable(why, err, "process %d cannot be followed: %s", pid, strerror(-err));
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	tasks = opendir(path);
 	if (!tasks)
@@ -159,6 +167,16 @@ int stall_follow(struct stall *s, pid_t pid, int pidfd, struct unable *why)
 	return 0;
 }
 
+int stall_follow(struct stall *s, pid_t pid, int pidfd, struct unable *why)
+{
+	int err = session_adopt(s->skeleton->progs.follow_adopt, pidfd,
+				&s->skeleton->bss->adoptions_missed);
+
+	if (err)
+		return unable(why, err, "process %d cannot be followed: %s", pid, strerror(-err));
+	return s->ends_by ? 0 : time_process(s, pid, why);
+}
+
 /* --- reading -------------------------------------------------------------------------------- */
 
 const struct histogram *stall_histograms(const struct stall *s)
@@ -169,6 +187,11 @@ const struct histogram *stall_histograms(const struct stall *s)
 uint64_t stall_untimed(const struct stall *s)
 {
 	return s->skeleton->bss->faults_untimed;
+}
+
+const char *stall_ends_by(const struct stall *s)
+{
+	return s->ends_by ? s->ends_by : "perf";
 }
 
 /* The first value above the bucket. */

@@ -3,9 +3,10 @@
  *
  * COST  Some 280 ns a fault, and two look-ups at every switch of the machine's CPUs.
  *
- * NOTE  The end of a fault is seen by perf software events, one pair a thread, inherited. Those
- * that a thread of a running process starts while the pairs are being opened may miss theirs; what
- *       is missed is counted as untimed, never guessed.
+ * NOTE  The end of a fault is seen where its function returns, if the kernel allows a program
+ *       there (fexit). Else by perf software events, one pair a thread, inherited: threads that are
+ *       started while the pairs are being opened may miss theirs; what is missed is counted as
+ *       untimed, never guessed. A return probe would miss faults, of which many sleep at a time.
  */
 #ifndef PC_BPF_STALL_H
 #define PC_BPF_STALL_H
@@ -27,6 +28,7 @@ int stall_follow(struct stall *s, pid_t pid, int pidfd, struct unable *why);
 /* All since stall_open(), indexed by enum stall_kind; valid until stall_close(). */
 const struct histogram *stall_histograms(const struct stall *s);
 uint64_t stall_untimed(const struct stall *s);
+const char *stall_ends_by(const struct stall *s); /* where ends are seen: a section, or "perf" */
 
 /* Nanoseconds below which `thousandths` of the observations lie; at most 1/16 too high. */
 uint64_t histogram_quantile(const struct histogram *h, unsigned thousandths);

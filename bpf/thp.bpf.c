@@ -1,5 +1,6 @@
 /*
- * thp - huge pages and migrations of the followed processes, as far as tracepoints show them.
+ * thp - huge pages and migrations of the followed processes, as far as tracepoints show them; and
+ * splits of huge mappings, which only the function that makes them shows.
  *
  * No tracepoint says "a fault was served with a huge page". An allocation of order 9 while a
  * followed thread is inside a fault does: that it is inside is seen by its own counters, which grow
@@ -125,6 +126,38 @@ int BPF_PROG(thp_move, struct task_struct *task)
 	if (process_of(task))
 		bump(&counts.numa_moves, 1);
 	return 0;
+}
+
+#define PMD_PRESENT 0x001
+#define PMD_HUGE    0x080
+
+/*
+ * The function is also called for an entry that is no longer huge, and then does nothing: such an
+ * entry is empty or points to a table. One that is being migrated is not present.
+ */
+static int note_split(const struct vm_area_struct *vma, const void *entry)
+{
+	unsigned long pmd = 0;
+
+	bpf_probe_read_kernel(&pmd, sizeof(pmd), entry);
+	if (!pmd || (pmd & (PMD_PRESENT | PMD_HUGE)) == PMD_PRESENT)
+		return 0;
+	if (is_followed(BPF_CORE_READ(vma, vm_mm)))
+		bump(&counts.splits, 1);
+	return 0;
+}
+
+/* One of these two. */
+SEC("?fentry/__split_huge_pmd")
+int BPF_PROG(thp_split, struct vm_area_struct *vma, void *entry)
+{
+	return note_split(vma, entry);
+}
+
+SEC("?kprobe/__split_huge_pmd")
+int thp_split_probe(struct pt_regs *regs)
+{
+	return note_split((const struct vm_area_struct *)regs->di, (const void *)regs->si);
 }
 
 char thp_license[] SEC("license") = "GPL";

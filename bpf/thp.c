@@ -12,7 +12,15 @@
 
 struct thp {
 	struct thp_bpf *skeleton;
+	const char *splits_by;
 };
+
+static const char *choose_splits(const struct thp_bpf *s)
+{
+	struct bpf_program *const ways[] = {s->progs.thp_split, s->progs.thp_split_probe};
+
+	return session_choose(ways, sizeof(ways) / sizeof(ways[0]));
+}
 
 int thp_open(struct thp **out, int pidfd, struct unable *why)
 {
@@ -27,6 +35,7 @@ int thp_open(struct thp **out, int pidfd, struct unable *why)
 		goto fail;
 	}
 	bpf_program__set_autoattach(t->skeleton->progs.follow_adopt, false);
+	t->splits_by = choose_splits(t->skeleton);
 	err = session_load(t->skeleton->skeleton, why);
 	if (!err)
 		err = session_attach(t->skeleton->skeleton, why);
@@ -64,4 +73,14 @@ bool thp_sees_migrations(const struct thp *t)
 bool thp_sees_numa(const struct thp *t)
 {
 	return bpf_program__autoload(t->skeleton->progs.thp_move);
+}
+
+bool thp_sees_splits(const struct thp *t)
+{
+	return t->splits_by != NULL;
+}
+
+const char *thp_splits_by(const struct thp *t)
+{
+	return t->splits_by;
 }

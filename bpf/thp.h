@@ -1,6 +1,7 @@
 /*
  * thp.h - the loader of thp.bpf.c: huge pages and migrations of a process and what comes from it.
- * Splits have no tracepoint: they are to be had from /proc/vmstat, for the machine.
+ * Splits have no tracepoint: where their function can neither be entered nor probed, they are to be had
+ * from /proc/vmstat, for the machine.
  */
 #ifndef PC_BPF_THP_H
 #define PC_BPF_THP_H
@@ -19,5 +20,7 @@ void thp_close(struct thp *t);
 const struct thp_counts *thp_read(const struct thp *t); /* all since thp_open() */
 bool thp_sees_migrations(const struct thp *t);		/* this kernel traces them */
 bool thp_sees_numa(const struct thp *t);
+bool thp_sees_splits(const struct thp *t);
+const char *thp_splits_by(const struct thp *t); /* where they are seen; NULL: nowhere */
 
 #endif

@@ -33,6 +33,7 @@ struct sample {
 	struct fault_counts counts;
 	uint64_t ms;
 	uint64_t processes_refused, exceptions_missed;
+	const char *gup_by; /* NULL: by what is left over */
 	bool whole;
 };
 
@@ -125,6 +126,7 @@ static void read_sample(struct source *s, const struct watch *w, struct sample *
 	out->counts = total.counts;
 	out->processes_refused = total.processes_refused;
 	out->exceptions_missed = total.exceptions_missed;
+	out->gup_by = faults_gup_by(s->faults);
 	out->whole = true;
 }
 
@@ -137,6 +139,7 @@ static struct sample since(const struct sample *now, const struct sample *before
 	s.counts.user -= before->counts.user;
 	s.counts.kernel -= before->counts.kernel;
 	s.counts.failed -= before->counts.failed;
+	s.counts.gup -= before->counts.gup;
 	s.ms -= before->ms;
 	return s;
 }
@@ -170,6 +173,8 @@ static struct json_object *sample_json(const struct request *q, const struct sam
 	json_word(object, "source", s->whole ? "bpf" : "proc");
 	json_ratio(object, "seconds", s->ms);
 	add_counts(object, &s->counts, s->whole);
+	if (s->whole)
+		json_word(object, "gup_source", s->gup_by ? s->gup_by : "difference");
 	json_number(object, "faults_per_second", (int64_t)per_second(s));
 	json_number(object, "processes_not_followed", (int64_t)s->processes_refused);
 	json_number(object, "exceptions_missed", (int64_t)s->exceptions_missed);
@@ -285,6 +290,9 @@ static void say_total(const struct request *q, struct source *s)
 		print_csv("total", &total);
 	else if (list.format == WATCH_TEXT)
 		print_text(&total);
+	if (list.format == WATCH_TEXT && total.whole)
+		printf("GUP is %s%s\n", total.gup_by ? "seen by " : "what no exception explains",
+		       total.gup_by ? total.gup_by : "");
 	if (list.format != WATCH_JSON)
 		return;
 	object = sample_json(q, &total);

@@ -150,7 +150,9 @@ static struct json_object *counts_json(const struct request *q, const struct rec
 	json_ratio(object, "seconds", watch_elapsed_ms(&q->watch));
 	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++)
 		json_number(object, fields[i].name, (int64_t)value(c, i));
-	if (!r->sees_pageout)
+	if (r->pageout_by)
+		json_word(object, "pageout_source", r->pageout_by);
+	else
 		json_object_object_add(object, "pageout_pages", NULL);
 	return object;
 }
@@ -193,8 +195,10 @@ static void say_total(const struct request *q, const struct reclaim *reclaim)
 		print_row(q, &r.counts);
 	if (q->watch.format == WATCH_TEXT)
 		reclaim_processes(reclaim, print_process, NULL);
-	if (q->watch.format == WATCH_TEXT && !r.sees_pageout)
-		puts("PAGEOUT is not traced by this kernel");
+	if (q->watch.format == WATCH_TEXT && r.pageout_by)
+		printf("PAGEOUT is seen by %s\n", r.pageout_by);
+	else if (q->watch.format == WATCH_TEXT)
+		puts("PAGEOUT is not to be seen on this kernel");
 	if (r.stalled_refused)
 		complain(STATUS_NO, "%llu stalls were of more processes than there is room for",
 			 (unsigned long long)r.stalled_refused);

@@ -57,7 +57,8 @@ static struct json_object *kind_json(const struct histogram *h)
 	return object;
 }
 
-static void say_json(const struct watch *w, const struct histogram *h, uint64_t untimed)
+static void say_json(const struct watch *w, const struct histogram *h, uint64_t untimed,
+		     const char *ends_by)
 {
 	struct json_object *object = json_object_new_object();
 
@@ -66,6 +67,7 @@ static void say_json(const struct watch *w, const struct histogram *h, uint64_t 
 	for (size_t i = 0; i < STALL_KINDS; i++)
 		json_object_object_add(object, kinds[i].id, kind_json(&h[i]));
 	json_number(object, "untimed", (int64_t)untimed);
+	json_word(object, "ends_source", ends_by);
 	watch_say(w, object);
 }
 
@@ -92,7 +94,7 @@ static void say(const struct watch *w, const struct stall *s)
 	const struct histogram *h = stall_histograms(s);
 
 	if (w->format == WATCH_JSON) {
-		say_json(w, h, stall_untimed(s));
+		say_json(w, h, stall_untimed(s), stall_ends_by(s));
 		return;
 	}
 	for (size_t i = 0; i < STALL_KINDS; i++) {
@@ -139,6 +141,8 @@ int cmd_stall(int argc, char **argv)
 				say(&w, s);
 		}
 		say(&w, s);
+		if (w.format == WATCH_TEXT)
+			printf("ends of faults are seen by %s\n", stall_ends_by(s));
 	}
 	if (s)
 		stall_close(s);

@@ -7,10 +7,10 @@
 
 static const char details[] =
     "\n"
-    "Rows of the process come from tracepoints; rows of the machine from /proc/vmstat, for what "
-    "no\n"
-    "tracepoint shows (splits among them); what this kernel has neither of is said to be not "
-    "available.\n"
+    "Rows of the process come from tracepoints, or from a function of the kernel where it lets a\n"
+    "program in (splits); rows of the machine from /proc/vmstat, for what neither shows; what "
+    "this\n"
+    "kernel has none of is said to be not available.\n"
     "Needs CAP_BPF and CAP_PERFMON. Without them: AnonHugePages in /proc/PID/smaps_rollup.\n";
 
 static const struct row {
@@ -30,6 +30,7 @@ static const struct row {
     ROW(migrated, "pages migrated in its context", "mm_migrate_pages", thp_sees_migrations),
     ROW(migrate_failed, "migrations that failed", "mm_migrate_pages", thp_sees_migrations),
     ROW(numa_moves, "threads moved to another node", "sched_move_numa", thp_sees_numa),
+    ROW(splits, "huge mappings split", "__split_huge_pmd", thp_sees_splits),
 #undef ROW
 };
 
@@ -84,6 +85,14 @@ static int64_t process_value(const struct thp *t, const struct row *row)
 	return v;
 }
 
+/* What is seen by one way on this kernel and by another on the next: which. */
+static const char *source_of(const struct thp *t, const struct row *row)
+{
+	const char *by = thp_splits_by(t);
+
+	return by && row->available == thp_sees_splits ? by : row->source;
+}
+
 static int64_t machine_value(const struct vmstat *before, const struct vmstat *now, size_t i)
 {
 	return before->value[i] < 0 ? -1 : now->value[i] - before->value[i];
@@ -107,6 +116,8 @@ static void say_json(const struct watch *w, const struct reading *r, const struc
 		add_value(object, rows[i].id, process_value(r->thp, &rows[i]));
 	for (size_t i = 0; i < PC_ARRAY_LEN(machine); i++)
 		add_value(all, machine[i].id, machine_value(&r->before, now, i));
+	if (thp_sees_splits(r->thp))
+		json_word(object, "splits_source", thp_splits_by(r->thp));
 	json_object_object_add(object, "machine", all);
 	watch_say(w, object);
 }
@@ -140,7 +151,7 @@ static void say(const struct watch *w, const struct reading *r)
 		return;
 	}
 	for (size_t i = 0; i < PC_ARRAY_LEN(rows); i++)
-		say_row(w, "process", rows[i].text, rows[i].source,
+		say_row(w, "process", rows[i].text, source_of(r->thp, &rows[i]),
 			process_value(r->thp, &rows[i]));
 	for (size_t i = 0; i < PC_ARRAY_LEN(machine); i++)
 		say_row(w, "machine", machine[i].text, machine[i].id,

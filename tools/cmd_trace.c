@@ -44,7 +44,7 @@ static const char *access_of(const struct fault_event *e)
 
 static const char *mode(const struct fault_event *e)
 {
-	return e->flags & FAULT_USER ? "user" : "kernel";
+	return e->flags & FAULT_GUP ? "gup" : e->flags & FAULT_USER ? "user" : "kernel";
 }
 
 static void print_viewer(const struct request *q, const struct fault_event *e)

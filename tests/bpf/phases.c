@@ -1,5 +1,5 @@
 /*
- * phases PHASE [late] - what the loader of faults counts against what the kernel accounts, for one way of
+ * phases PHASE [late|probe] - what the loader of faults counts against what the kernel accounts, for one way of
  * bringing pages in.
  *
  * A child does the work between two stops. At both stops it is quiet, so that /proc/PID/stat and
@@ -8,7 +8,8 @@
  * like.
  *
  * With `late` the kernel has no memory for a thread's record when it is born, and none may be lost
- * by that.
+ * by that. With `probe` system calls' own faults are seen by a kprobe although the kernel lets a
+ * program in at their function. Where they are seen, they must be those that have no exception.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -431,8 +432,9 @@ static int has_swap(void)
 
 static struct fault_counts difference(const struct fault_counts *a, const struct fault_counts *b)
 {
-	return (struct fault_counts){b->minor - a->minor, b->major - a->major, b->user - a->user,
-				     b->kernel - a->kernel, b->failed - a->failed};
+	return (struct fault_counts){b->minor - a->minor,   b->major - a->major,
+				     b->user - a->user,	    b->kernel - a->kernel,
+				     b->failed - a->failed, b->gup - a->gup};
 }
 
 static int judge(const struct phase *phase, const struct moment *before, const struct moment *after)
@@ -451,6 +453,18 @@ static int judge(const struct phase *phase, const struct moment *before, const s
 	if (!phase->looks_right(&c))
 		puts("FAIL: not what this phase must look like");
 	return !exact || !phase->looks_right(&c);
+}
+
+/* What was seen at their function is what has no exception, to the last. */
+static int judge_gup(const struct moment *before, const struct moment *after, const char *by)
+{
+	struct fault_counts c = difference(&before->total.counts, &after->total.counts);
+	const int wrong = c.gup != (by ? fault_gup(&c) : 0);
+
+	printf("gup by %s: %llu\n", by ? by : "difference", c.gup);
+	if (wrong)
+		puts("FAIL: not those without an exception");
+	return wrong;
 }
 
 /* Of births that found no memory: they happened, and nothing that they raised was lost. */
@@ -485,18 +499,25 @@ static int run(const struct phase *phase, const struct faults_wanted *wanted)
 	read_moment(f, pid, &after);
 	step(to);
 	check(waitpid(pid, NULL, 0) == pid, "wait");
-	wrong += judge(phase, &before, &after) + judge_births(&after, wanted);
+	wrong += judge(phase, &before, &after) + judge_births(&after, wanted) +
+		 judge_gup(&before, &after, faults_gup_by(f));
 	faults_close(f);
 	return wrong > 0;
 }
 
 int main(int argc, char **argv)
 {
-	const struct faults_wanted wanted = {.births_lost = argc == 3 ? UINT32_MAX : 0};
+	const char *how = argc == 3 ? argv[2] : "";
+	const int late = strcmp(how, "late") == 0, probe = strcmp(how, "probe") == 0;
+	const struct faults_wanted wanted = {.births_lost = late ? UINT32_MAX : 0};
 	int wrong = 2;
 
-	if (argc < 2 || argc > 3 || (argc == 3 && strcmp(argv[2], "late") != 0))
+	if (argc < 2 || argc > 3 || (argc == 3 && !late && !probe))
 		return wrong;
+	if (probe && !able_to_probe("handle_mm_fault"))
+		skip("this kernel has no kprobes, or not for this user");
+	if (probe)
+		session_forgo(SESSION_FUNCTIONS);
 	if (strcmp(argv[1], "swap") == 0 && !has_swap())
 		skip("no swap is on");
 	make_file();

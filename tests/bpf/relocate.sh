@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # relocate.sh BUILD: every object finds what it reads in Debian's 6.1 and 6.12 kernels: each field and
 # enumerator is relocated against the type information of their images, and every tracepoint that is
-# not optional is there. Nothing is booted or loaded.
+# not optional is there, and every function that a program may enter. Nothing is booted or loaded.
 set -uo pipefail
 
 build=${1:?usage: $0 BUILD}
@@ -49,12 +49,15 @@ for series in 6.1 6.12; do
 	[ -s "$image" ] || { echo "SKIP: no image of Debian's $series kernel in $cache"; exit 77; }
 	bpftool btf dump file "$image" | sed -n "s/.*TYPEDEF 'btf_trace_\([^']*\)'.*/\1/p" |
 		sort -u >"$scratch/traced"
+	bpftool btf dump file "$image" | sed -n "s/.* FUNC '\([^']*\)'.*/\1/p" | sort -u >"$scratch/functions"
 	[ -n "$(relocate "$image" "$scratch/bad.bpf.o")" ] ||
 		{ echo "FAIL: $series: a field that is not there was not noticed"; exit 1; }
 	for object in "$build"/bpf/*.bpf.o; do
 		offences=$(relocate "$image" "$object")
 		offences+=$(readelf -SW "$object" | sed -n 's/.* tp_btf\/\([a-z_]*\) .*/\1/p' | sort -u |
 			comm -23 - "$scratch/traced" | sed 's/^/no tracepoint /')
+		offences+=$(readelf -SW "$object" | sed -n 's/.* ?*f\(entry\|exit\)\/\([a-z_]*\) .*/\2/p' | sort -u |
+			comm -23 - "$scratch/functions" | sed 's/^/no function /')
 		[ -z "$offences" ] && continue
 		printf 'FAIL: %s on %s: %s\n' "$(basename "$object")" "$series" "$offences"
 		wrong=1

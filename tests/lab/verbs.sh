@@ -29,7 +29,7 @@ is_there() {
 }
 
 # wanted OBJECT: the names of those that this kernel has a place for. A kprobe stands in where the
-# same place cannot be had as fentry.
+# same place cannot be had as fentry, and perf's events where no function's end can be.
 wanted() {
 	local name kind target
 	placed "$1" >"$scratch/placed"
@@ -37,6 +37,7 @@ wanted() {
 		is_there "$kind" "$target" || continue
 		[[ $kind != k*probe ]] || ! grep -q " f[a-z]* $target\$" "$scratch/placed" ||
 			! is_there fentry "$target" || continue
+		[ "$kind" != perf_event ] || ! grep -q ' fexit ' "$scratch/placed" || continue
 		echo "$name"
 	done <"$scratch/placed" | sort
 }
@@ -80,7 +81,7 @@ holds profile profile serve -- sleep 30
 holds faults heatmap -p $$ -o "$scratch/map.json"
 holds faults access -p $$
 
-# --- each answers, from inside the kernel
+# --- each answers, from inside the kernel, and says which function it stands at
 
 cat >"$scratch/touch.py" <<'PY'
 import mmap
@@ -88,6 +89,7 @@ m = mmap.mmap(-1, 16 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 m.madvise(mmap.MADV_NOHUGEPAGE)
 for at in range(0, len(m), 4096):
     m[at] = 1
+mmap.mmap(-1, 1 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE)
 PY
 
 # answers PATTERN ARGUMENT...: of 4096 pages touched in order
@@ -101,12 +103,12 @@ answers() {
 		fail "$1 as root lacks something: $(cat "$scratch/err")"
 }
 
-answers '"source": "bpf".*"minor": [4-9][0-9]{3}' faults --json
-answers '"ran": *\{[^}]*"count": [4-9][0-9]{3}' stall --json
-answers '"direct": [0-9]' reclaim --json
+answers '"source": "bpf".*"minor": [4-9][0-9]{3}.*"gup_source": "fentry/handle_mm_fault"' faults --json
+answers '"ran": *\{[^}]*"count": [4-9][0-9]{3}.*"ends_source": "fexit/handle_mm_fault"' stall --json
+answers '"direct": [0-9].*"pageout_source": "fexit/reclaim_pages"' reclaim --json
 answers '"event":"exec".*"event":"exit"' lifecycle --json
-answers '"faults": [0-9]' thp --json
-answers '(.*minor.*){3}' trace --csv
+answers '"faults": [0-9].*"splits_source": "fentry/__split_huge_pmd"' thp --json
+answers 'minor.*minor.*,minor,gup,write,0x[0-9a-f]+,0x0' trace --csv
 answers '(.*,.*){5}' profile serve --csv
 answers '"order": "sequential"' access --json
 "$predicomp" heatmap -o "$scratch/map.json" -- python3 "$scratch/touch.py" >/dev/null 2>"$scratch/err" ||
