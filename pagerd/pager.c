@@ -397,6 +397,20 @@ static void activate(void)
 	show(PC_STATE_ACTIVE, PC_INERT_NONE);
 }
 
+/*
+ * False while a thread of the program is in a call of ours, to be tried again: a fork under way took
+ * it that nothing was managed. That thread may wait for this one, so this one does not wait.
+ */
+static bool try_activate(void)
+{
+	if (!lock_try(&host.lock))
+		return false;
+	if (!load_acquire(&crew.stop))
+		activate();
+	lock_release(&host.lock);
+	return true;
+}
+
 static void deactivate(enum pc_run_state then, enum pc_inert reason)
 {
 	show(PC_STATE_DRAINING, reason);
@@ -427,8 +441,8 @@ static int command(struct pc_mailbox *m)
 	case PC_CMD_RESUME:
 	case PC_CMD_EVICT:
 		crew.drained = 0;
-		if (!crew.active)
-			activate();
+		if (!crew.active && !try_activate())
+			return -EAGAIN;
 		if (!crew.active)
 			return -EPERM;
 		m->done = m->command == PC_CMD_EVICT ? evict_everything(0, PC_ADDR_MAX) : 0;
@@ -452,6 +466,7 @@ static void note_options(void)
 		open_knobs();
 }
 
+/* What the host holds up stays unanswered until it does not. */
 static void serve_mailbox(void)
 {
 	struct pc_mailbox *m = &stats_segment()->mailbox;
@@ -460,6 +475,10 @@ static void serve_mailbox(void)
 	if (asked == load_relaxed(&m->answered))
 		return;
 	m->result = command(m);
+	if (m->result == -EAGAIN) {
+		sys_futex_wait(&crew.wake, load_relaxed(&crew.wake), PC_MS);
+		return;
+	}
 	if (m->command == PC_CMD_SET && !m->result)
 		note_options();
 	m->command = PC_CMD_NONE;
@@ -552,12 +571,8 @@ static pc_ns look(pc_ns waited)
 	int64_t anon = pressure_anon(&world.pressure);
 
 	SET(bytes_resident, (uint64_t)PC_MAX(anon, 0));
-	if (anon >= (int64_t)options.min_rss && lock_try(&host.lock)) {
-		/* Not while a fork is under way: its parent handler finds us as it left us. */
-		if (!load_acquire(&crew.stop))
-			activate();
-		lock_release(&host.lock);
-	}
+	if (anon >= (int64_t)options.min_rss)
+		try_activate();
 	return PC_MIN(waited * 2, LOOK_EVERY);
 }
 
@@ -854,6 +869,8 @@ static void reset_in_child(pc_addr control)
 	crew.request = REQUEST_NONE;
 	crew.active = 0;
 	crew.opened = false;
+	/* The work thread may just have been about to end them, on a tool's behalf. */
+	crew.pagers = crew.ready = 0;
 	/* The mapping was MADV_DONTFORK: there is none here. */
 	crew.anchor = (struct anchor){NULL, 0};
 	thread_reset();

@@ -14,9 +14,12 @@ static __thread bool prepared; /* between pager_fork_before() and its second hal
  */
 static void before(void)
 {
-	prepared = sys_getpid() == home;
-	if (prepared)
+	const bool ours = sys_getpid() == home;
+
+	if (ours)
 		pager_fork_before();
+	/* Now that no handler can come in between, which may fork as well. */
+	prepared = ours;
 }
 
 static void parent(void)
