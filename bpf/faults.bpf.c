@@ -105,7 +105,7 @@ static __u32 place_of(__u32 tgid, __u64 unit)
 	return place ? *place : take_place(&key);
 }
 
-static void unit_count(struct thread_record *thread)
+static __always_inline void unit_count(struct thread_record *thread)
 {
 	const struct fault_event *event = &thread->held;
 	const __u64 unit = event->address >> 21;
@@ -128,14 +128,14 @@ static void unit_count(struct thread_record *thread)
 
 /* The reader looks some hundred times a second; waking it each time would cost more than all else.
  */
-static void event_send(const struct fault_event *event)
+static __always_inline void event_send(const struct fault_event *event)
 {
 	if (bpf_ringbuf_output(&events, (void *)event, sizeof(*event), BPF_RB_NO_WAKEUP) != 0)
 		__sync_fetch_and_add(&events_dropped, 1);
 }
 
 /* What became of the exception that is held. */
-static void settle(struct thread_record *thread, const struct task_struct *task)
+static __always_inline void settle(struct thread_record *thread, const struct task_struct *task)
 {
 	__u64 minor = task->min_flt - thread->base_minor;
 	__u64 major = task->maj_flt - thread->base_major;
@@ -205,7 +205,12 @@ static void thread_ended(struct task_struct *task, struct process_record *proces
 	__sync_fetch_and_add(&departures_done, 1);
 }
 
-static int note(unsigned long address, unsigned long ip, unsigned long error, __u32 mode)
+/*
+ * Inline, as all that runs at each fault: where the kernel guards its returns (retbleed, SRSO), a
+ * call costs more than what is called.
+ */
+static __always_inline int note(unsigned long address, const struct pt_regs *regs,
+				unsigned long error, __u32 mode)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread_record *thread = record_of(task);
@@ -226,7 +231,7 @@ static int note(unsigned long address, unsigned long ip, unsigned long error, __
 	if (send_events)
 		thread->held.time = bpf_ktime_get_ns();
 	thread->held.address = address;
-	thread->held.ip = ip;
+	thread->held.ip = regs->ip;
 	thread->held.tgid = task->tgid;
 	thread->held.tid = task->pid;
 	thread->held.flags = mode | (error & 2 ? FAULT_WRITE : 0) | (error & 16 ? FAULT_FETCH : 0);
@@ -236,13 +241,13 @@ static int note(unsigned long address, unsigned long ip, unsigned long error, __
 SEC("tp_btf/page_fault_user")
 int BPF_PROG(fault_user, unsigned long address, struct pt_regs *regs, unsigned long error)
 {
-	return note(address, regs->ip, error, FAULT_USER);
+	return note(address, regs, error, FAULT_USER);
 }
 
 SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(fault_kernel, unsigned long address, struct pt_regs *regs, unsigned long error)
 {
-	return note(address, regs->ip, error, 0);
+	return note(address, regs, error, 0);
 }
 
 #define FAULT_ERROR_WRITE 2 /* as an exception's error code has it */

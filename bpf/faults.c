@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -128,6 +129,30 @@ void faults_close(struct faults *f)
 		munmap((void *)(uintptr_t)f->unit, units_bytes(f->units));
 	faults_bpf__destroy(f->skeleton);
 	free(f);
+}
+
+static int let_go(struct bpf_link **link)
+{
+	int err = bpf_link__destroy(*link);
+
+	*link = NULL;
+	return err;
+}
+
+int faults_detach(struct faults *f, struct unable *why)
+{
+	struct faults_bpf *s = f->skeleton;
+	int err = let_go(&s->links.fault_user);
+
+	if (!err)
+		err = let_go(&s->links.fault_kernel);
+	return err ? unable(why, err, "faults cannot be let go: %s", strerror(-err)) : 0;
+}
+
+/* What is attached already stays. */
+int faults_attach(struct faults *f, struct unable *why)
+{
+	return session_attach(f->skeleton->skeleton, why);
 }
 
 int faults_follow(struct faults *f, int pidfd)

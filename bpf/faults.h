@@ -35,6 +35,14 @@ struct faults_wanted {
 int faults_open(struct faults **out, const struct faults_wanted *wanted, struct unable *why);
 void faults_close(struct faults *f);
 
+/*
+ * Between the two no exception is looked at, and what the kernel accounts counts as without one;
+ * who is followed stays so. For measuring, by turns, what looking costs. 0 or -errno with `why`
+ * filled.
+ */
+int faults_detach(struct faults *f, struct unable *why);
+int faults_attach(struct faults *f, struct unable *why);
+
 /* The process, all its threads, and all that they start from now on. 0 or -errno. */
 int faults_follow(struct faults *f, int pidfd);
 
