@@ -13,16 +13,35 @@
 
 const volatile __u32 units_max;	 /* 0: units are not counted */
 const volatile bool send_events; /* fill `events` */
+const volatile __u32 slots_mask; /* places in `slots` that are used, less one */
+
+#define SLOTS 4096 /* a power of two */
+#define BATCH 8	   /* a power of two */
 
 struct thread_record {
+	__u64 key; /* whose it is, of a slot: key_of() or SLOT_FREE or SLOT_TAKEN */
 	struct fault_counts
 	    counts; /* minor and major are what the counters showed, less the base */
 	__u64 base_minor, base_major;
 	struct fault_event held; /* time 0: none */
 	__u64 unit;		 /* the last one, and its place in `unit_records`; 0: none */
 	__u32 place;
-	__u32 pad;
+	__u32 slot; /* its place in `slots`, and one; 0: it lies in `threads` */
 };
+
+/*
+ * Where the kernel guards its returns (retbleed, SRSO), a call costs more than what is called, and a
+ * look into an array is none. So a thread's record lies in the slot that its key names, and only
+ * where another thread has that slot, in the kernel's own table.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLOTS);
+	__type(key, __u32);
+	__type(value, struct thread_record);
+} slots SEC(".maps");
+
+enum slot_key { SLOT_FREE = 0, SLOT_TAKEN = 2 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -55,6 +74,20 @@ struct {
 	__uint(max_entries, 4096); /* the loader sets it where it is wanted */
 } events SEC(".maps");
 
+/* Events of the thread that has the slot, on their way to `events`; for the same reason. */
+struct event_batch {
+	__u32 busy; /* the thread is adding to it, or the reader emptying it */
+	__u32 count;
+	struct fault_event event[BATCH];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* the loader sets it where it is wanted */
+	__type(key, __u32);
+	__type(value, struct event_batch);
+} batches SEC(".maps");
+
 /* Of all threads that have ended, whatever became of their process's record. */
 struct fault_counts departed;
 
@@ -66,7 +99,7 @@ __u64 departures_begun, departures_done;
 
 __u64 units_refused, events_dropped;
 __u64 exceptions_missed; /* of threads that had no record then: they look like system calls' own */
-__u32 places_taken; /* some may have no unit: two threads that met in a new one */
+__u32 places_taken;	 /* some may have no unit: two threads that met in a new one */
 
 static void counts_add(struct fault_counts *to, const struct fault_counts *from)
 {
@@ -128,10 +161,59 @@ static __always_inline void unit_count(struct thread_record *thread)
 
 /* The reader looks some hundred times a second; waking it each time would cost more than all else.
  */
-static __always_inline void event_send(const struct fault_event *event)
+static __always_inline void events_output(const struct fault_event *event, __u32 count)
 {
-	if (bpf_ringbuf_output(&events, (void *)event, sizeof(*event), BPF_RB_NO_WAKEUP) != 0)
-		__sync_fetch_and_add(&events_dropped, 1);
+	if (bpf_ringbuf_output(&events, (void *)event, count * sizeof(*event), BPF_RB_NO_WAKEUP))
+		__sync_fetch_and_add(&events_dropped, count);
+}
+
+/* NULL where there is none, or where the other side is at it. */
+static __always_inline struct event_batch *batch_enter(const struct thread_record *thread)
+{
+	const __u32 place = thread->slot - 1;
+	struct event_batch *batch = bpf_map_lookup_elem(&batches, &place);
+
+	return batch && !__sync_lock_test_and_set(&batch->busy, 1) ? batch : NULL;
+}
+
+static __always_inline void batch_leave(struct event_batch *batch)
+{
+	barrier();
+	batch->busy = 0;
+}
+
+static __always_inline void batch_output(struct event_batch *batch)
+{
+	const __u32 count = batch->count;
+
+	if (count && count <= BATCH)
+		events_output(batch->event, count);
+	batch->count = 0;
+}
+
+static __always_inline void event_send(const struct thread_record *thread)
+{
+	struct event_batch *batch = batch_enter(thread);
+
+	if (!batch) {
+		events_output(&thread->held, 1);
+		return;
+	}
+	batch->event[batch->count % BATCH] = thread->held;
+	if (++batch->count == BATCH)
+		batch_output(batch);
+	batch_leave(batch);
+}
+
+/* What waits in a batch; where the other side is at it, it goes without this. */
+static void events_release(const struct thread_record *thread)
+{
+	struct event_batch *batch = batch_enter(thread);
+
+	if (!batch)
+		return;
+	batch_output(batch);
+	batch_leave(batch);
 }
 
 /* What became of the exception that is held. */
@@ -152,69 +234,119 @@ static __always_inline void settle(struct thread_record *thread, const struct ta
 		if (units_max && !(thread->held.flags & FAULT_OTHERS))
 			unit_count(thread);
 		if (send_events && !(thread->held.flags & FAULT_OTHERS))
-			event_send(&thread->held);
+			event_send(thread);
 		thread->held.time = 0;
 	}
 	thread->counts.minor = minor;
 	thread->counts.major = major;
 }
 
+/*
+ * Where its task_struct lies, as the difference of two addresses: that is a number to the verifier,
+ * and can be mixed. A thread's own number would not do: an execve() in a thread gives it its leader's.
+ */
+static __always_inline __u64 key_of(const struct task_struct *task)
+{
+	return ((__u64)task - (__u64)&processes_refused) | 1;
+}
+
+static __always_inline __u32 slot_of(__u64 key)
+{
+	return (((__u32)(key >> 6) * 0x9e3779b1u) >> 20) & slots_mask;
+}
+
+/* NULL of a task that is not followed; of most tasks by far, two looks are all there is to pay. */
+static __always_inline struct thread_record *record_of(struct task_struct *task)
+{
+	const __u64 key = key_of(task);
+	const __u32 slot = slot_of(key);
+	struct thread_record *thread = bpf_map_lookup_elem(&slots, &slot);
+
+	if (thread && thread->key == key)
+		return thread;
+	return task->bpf_storage ? bpf_task_storage_get(&threads, task, NULL, 0) : NULL;
+}
+
+/* Its key is the last to be written: who looks meanwhile does not find half a record. */
+static bool take_slot(struct task_struct *task, const struct thread_record *record)
+{
+	const __u64 key = key_of(task);
+	const __u32 slot = slot_of(key);
+	struct thread_record *thread = bpf_map_lookup_elem(&slots, &slot);
+
+	if (!thread || !__sync_bool_compare_and_swap(&thread->key, SLOT_FREE, SLOT_TAKEN))
+		return false;
+	*thread = *record;
+	thread->slot = slot + 1;
+	__sync_lock_test_and_set(&thread->key, key);
+	return true;
+}
+
 static bool thread_followed(struct task_struct *task, enum followed_how how)
 {
-	struct thread_record *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread_record record = {.key = SLOT_TAKEN}, *thread;
 
-	if (thread)
+	if (record_of(task))
 		return true; /* followed already: its base stays */
-	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (thread && how == FOLLOWED_ADOPTED) {
-		thread->base_minor = task->min_flt;
-		thread->base_major = task->maj_flt;
+	if (how == FOLLOWED_ADOPTED) {
+		record.base_minor = task->min_flt;
+		record.base_major = task->maj_flt;
 	}
+	if (take_slot(task, &record))
+		return true;
+	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (thread)
+		*thread = record;
 	return thread;
 }
 
-/* NULL of a task that is not followed; of most tasks by far, one look is all that there is to pay. */
-static struct thread_record *record_of(struct task_struct *task)
+static void forget(struct task_struct *task, struct thread_record *thread)
 {
-	struct thread_record *thread = NULL;
+	if (thread && thread->slot)
+		__sync_lock_test_and_set(&thread->key, SLOT_FREE);
+	else
+		bpf_task_storage_delete(&threads, task);
+}
 
-	if (task->bpf_storage)
-		thread = bpf_task_storage_get(&threads, task, NULL, 0);
-	if (thread || !is_late(task))
-		return thread;
+/* Of a thread that was born without a record, one that is made now. */
+static struct thread_record *late_record_of(struct task_struct *task)
+{
+	if (!is_late(task))
+		return NULL;
 	if (!thread_followed(task, FOLLOWED_BORN))
 		__sync_fetch_and_add(&exceptions_missed, 1);
-	return bpf_task_storage_get(&threads, task, NULL, 0);
+	return record_of(task);
 }
 
 static void thread_ended(struct task_struct *task, struct process_record *process)
 {
 	struct fault_counts counts = {.minor = task->min_flt, .major = task->maj_flt};
-	struct thread_record *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread_record *thread = record_of(task);
 
 	if (!thread && !is_late(task))
 		return;
 	if (thread) {
 		settle(thread, task);
+		if (send_events)
+			events_release(thread);
 		counts = thread->counts;
 	}
 	__sync_fetch_and_add(&departures_begun, 1);
 	counts_add(&process->departed, &counts);
 	counts_add(&departed, &counts);
-	bpf_task_storage_delete(&threads, task);
+	forget(task, thread);
 	__sync_fetch_and_add(&departures_done, 1);
 }
 
-/*
- * Inline, as all that runs at each fault: where the kernel guards its returns (retbleed, SRSO), a
- * call costs more than what is called.
- */
-static __always_inline int note(unsigned long address, const struct pt_regs *regs,
-				unsigned long error, __u32 mode)
+/* Inline, as all that runs at each fault, for the reason that there are slots. */
+static __always_inline int note(unsigned long address, unsigned long ip, unsigned long error,
+				__u32 mode)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread_record *thread = record_of(task);
 
+	if (!thread)
+		thread = late_record_of(task);
 	if (!thread)
 		return 0;
 	settle(thread, task);
@@ -231,7 +363,7 @@ static __always_inline int note(unsigned long address, const struct pt_regs *reg
 	if (send_events)
 		thread->held.time = bpf_ktime_get_ns();
 	thread->held.address = address;
-	thread->held.ip = regs->ip;
+	thread->held.ip = ip;
 	thread->held.tgid = task->tgid;
 	thread->held.tid = task->pid;
 	thread->held.flags = mode | (error & 2 ? FAULT_WRITE : 0) | (error & 16 ? FAULT_FETCH : 0);
@@ -241,13 +373,13 @@ static __always_inline int note(unsigned long address, const struct pt_regs *reg
 SEC("tp_btf/page_fault_user")
 int BPF_PROG(fault_user, unsigned long address, struct pt_regs *regs, unsigned long error)
 {
-	return note(address, regs, error, FAULT_USER);
+	return note(address, regs->ip, error, FAULT_USER);
 }
 
 SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(fault_kernel, unsigned long address, struct pt_regs *regs, unsigned long error)
 {
-	return note(address, regs, error, 0);
+	return note(address, regs->ip, error, 0);
 }
 
 #define FAULT_ERROR_WRITE 2 /* as an exception's error code has it */
@@ -287,7 +419,7 @@ int read_threads(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	thread = record_of(task);
 	if (!thread)
 		return 0;
 	line.counts = thread->counts;
@@ -297,6 +429,21 @@ int read_threads(struct bpf_iter__task *ctx)
 	line.tid = task->pid;
 	BPF_CORE_READ_STR_INTO(&line.comm, task, comm);
 	bpf_seq_write(ctx->meta->seq, &line, sizeof(line));
+	return 0;
+}
+
+/* What waits in batches, of threads that may not fault for long. */
+SEC("iter/task")
+int release_events(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct thread_record *thread;
+
+	if (!task)
+		return 0;
+	thread = record_of(task);
+	if (thread)
+		events_release(thread);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -15,6 +16,9 @@
 /* So many looks at most, where threads end all the time. */
 #define READ_TRIES 100
 
+/* A thread that stops faulting is heard of after so long. */
+#define RELEASE_NS 100000000
+
 struct faults {
 	struct faults_bpf *skeleton;
 	const char *gup_by;
@@ -23,22 +27,27 @@ struct faults {
 	uint32_t units;
 	faults_event_fn *event_fn;
 	void *event_arg;
+	uint64_t handed_on, released_ns;
 };
 
 static int hand_on(void *context, void *data, size_t size)
 {
-	const struct faults *f = context;
+	const struct fault_event *event = data;
+	struct faults *f = context;
 
-	if (size >= sizeof(struct fault_event))
-		f->event_fn(f->event_arg, data);
+	for (size_t i = 0; i < size / sizeof(*event); i++)
+		f->event_fn(f->event_arg, &event[i]);
+	f->handed_on += size / sizeof(*event);
 	return 0;
 }
 
 static int prepare(struct faults_bpf *s, const struct faults_wanted *wanted)
 {
+	const uint32_t slots = bpf_map__max_entries(s->maps.slots);
 	int err = 0;
 
 	s->rodata->units_max = wanted->units;
+	s->rodata->slots_mask = wanted->crowded ? 0 : slots - 1;
 	s->rodata->births_lost = wanted->births_lost;
 	s->rodata->send_events = wanted->stream_bytes > 0;
 	if (wanted->units)
@@ -47,9 +56,12 @@ static int prepare(struct faults_bpf *s, const struct faults_wanted *wanted)
 		err = bpf_map__set_max_entries(s->maps.unit_records, wanted->units + 1);
 	if (!err && wanted->stream_bytes)
 		err = bpf_map__set_max_entries(s->maps.events, wanted->stream_bytes);
-	/* Readers of threads are run on demand, by session_iterate(). */
+	if (!err && wanted->stream_bytes)
+		err = bpf_map__set_max_entries(s->maps.batches, slots);
+	/* What looks at all threads is run on demand, by session_iterate(). */
 	bpf_program__set_autoattach(s->progs.follow_adopt, false);
 	bpf_program__set_autoattach(s->progs.read_threads, false);
+	bpf_program__set_autoattach(s->progs.release_events, false);
 	return err;
 }
 
@@ -146,6 +158,10 @@ int faults_detach(struct faults *f, struct unable *why)
 
 	if (!err)
 		err = let_go(&s->links.fault_kernel);
+	if (!err)
+		err = let_go(&s->links.fault_enter);
+	if (!err)
+		err = let_go(&s->links.fault_probe);
 	return err ? unable(why, err, "faults cannot be let go: %s", strerror(-err)) : 0;
 }
 
@@ -294,9 +310,28 @@ int faults_units(struct faults *f, faults_unit_fn *fn, void *arg)
 	return 0;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+int faults_release(struct faults *f)
+{
+	f->released_ns = now_ns();
+	return session_iterate(f->skeleton->progs.release_events, -1, 0, NULL, NULL);
+}
+
 int faults_events(struct faults *f, faults_event_fn *fn, void *arg)
 {
+	const uint64_t before = f->handed_on;
+	int err = now_ns() - f->released_ns < RELEASE_NS ? 0 : faults_release(f);
+
 	f->event_fn = fn;
 	f->event_arg = arg;
-	return ring_buffer__consume(f->ring);
+	if (!err)
+		err = ring_buffer__consume(f->ring);
+	return err < 0 ? err : (int)(f->handed_on - before);
 }

@@ -16,6 +16,7 @@
 #ifndef PC_BPF_FAULTS_H
 #define PC_BPF_FAULTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "able.h"
@@ -28,6 +29,7 @@ struct faults_wanted {
 	uint32_t
 	    stream_bytes; /* of the event buffer, a power of two of at least 4096; 0: no events */
 	uint32_t births_lost; /* so many threads find no memory when they are born: for tests */
+	bool crowded; /* threads are in each other's way, as when there are thousands: for tests */
 };
 
 /* 0 or -errno with `why` filled. Programs run from here on, and see nothing until faults_follow().
@@ -70,9 +72,14 @@ int faults_processes(struct faults *f, faults_process_fn *fn, void *arg);
 typedef void faults_unit_fn(void *arg, const struct unit_record *unit);
 int faults_units(struct faults *f, faults_unit_fn *fn, void *arg);
 
-/* Events that have arrived, in the order in which they were settled. Their number or -errno. */
+/*
+ * Events that have arrived; of one thread, in the order in which they happened. Their number or
+ * -errno. The newest few of a thread that still runs come after a tenth of a second, or from
+ * faults_release() on, but for its last, of which it is not known yet how it went.
+ */
 typedef void faults_event_fn(void *arg, const struct fault_event *event);
 int faults_events(struct faults *f, faults_event_fn *fn, void *arg);
+int faults_release(struct faults *f);
 
 /* Where faults without an exception are seen one by one: a section; NULL: nowhere on this kernel. */
 const char *faults_gup_by(const struct faults *f);

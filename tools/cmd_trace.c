@@ -114,6 +114,8 @@ static int watch_trace(struct request *q, struct faults *f)
 	begin(q);
 	do {
 		event = watch_wait(&q->watch, POLL);
+		if (event == WATCH_END)
+			faults_release(f);
 		faults_events(f, take_event, q);
 	} while (event != WATCH_END && !ferror(stdout) && !ferror(q->out));
 	err = faults_read(f, &total, NULL, NULL);

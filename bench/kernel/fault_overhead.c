@@ -3,11 +3,11 @@
  *
  * A machine's pace wanders by more than the bars are high, so nothing is compared with what was
  * measured long before it. Each mode has a process of its own, on a CPU of its own, that touches
- * the same 16 MiB again and again, some ten milliseconds at a time; what is compared is its CPU
- * time, in which neither others on that CPU nor the host's other guests count. A round is four of
- * these, the programs detached, attached, attached, detached, and gives one ratio: what drifts
- * steadily falls on both sides alike. The median of the rounds is the answer, and the interval in
- * which it lies with 95 % certainty stands beside it.
+ * 1 GiB, gives it back and touches it again, 16 MiB or some ten milliseconds at a time; what is
+ * compared is its CPU time, in which neither others on that CPU nor the host's other guests count.
+ * A round is four of these slices, the programs detached, attached, attached, detached, and gives
+ * one ratio: what drifts steadily falls on both sides alike. The median of the rounds is the answer,
+ * and the interval in which it lies with 95 % certainty stands beside it.
  *
  *     empty       a program that does nothing: what the tracepoint itself costs, below which no
  *                 program comes
@@ -38,7 +38,8 @@
 #include "bpf/faults.h"
 #include "bpf/session.h"
 
-#define BYTES	(16ul << 20)
+#define BYTES	(1ul << 30)
+#define SLICE	(16ul << 20)
 #define PAGE	4096ul
 #define ROUNDS	4096
 #define POLL_MS 2 /* as predicomp trace has it */
@@ -111,26 +112,27 @@ static double touch(char *p)
 {
 	double ns = cpu_ns();
 
-	for (size_t i = 0; i < BYTES; i += PAGE)
+	for (size_t i = 0; i < SLICE; i += PAGE)
 		*(volatile char *)&p[i] = 1;
-	ns = cpu_ns() - ns;
-	if (madvise(p, BYTES, MADV_DONTNEED) != 0)
-		fail("MADV_DONTNEED");
-	return ns * PAGE / BYTES;
+	return (cpu_ns() - ns) * PAGE / SLICE;
 }
 
 /* Once for each byte that it is sent; ends when nobody can send any more. */
 _Noreturn static void be_toucher(int asked, int answer)
 {
 	char *p = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t at = 0;
 	double ns;
 	char byte;
 
 	if (p == MAP_FAILED || madvise(p, BYTES, MADV_NOHUGEPAGE) != 0)
-		fail("16 MiB");
+		fail("1 GiB");
 	run_on(1);
 	while (read(asked, &byte, 1) == 1) {
-		ns = touch(p);
+		if (at == 0 && madvise(p, BYTES, MADV_DONTNEED) != 0)
+			fail("MADV_DONTNEED");
+		ns = touch(p + at);
+		at = (at + SLICE) % BYTES;
 		if (write(answer, &ns, sizeof(ns)) != sizeof(ns))
 			fail("answer");
 	}
@@ -273,13 +275,15 @@ static void one_round(struct run *r, int round)
 /* A measurement of programs that missed something shows nothing. */
 static void check_seen(struct run *r, int rounds)
 {
-	const uint64_t touched = 2ul * (uint64_t)rounds * (BYTES / PAGE);
+	const uint64_t touched = 2ul * (uint64_t)rounds * (SLICE / PAGE);
 	struct faults_total total;
 
 	if (!r->faults)
 		return;
 	if (faults_read(r->faults, &total, NULL, NULL) != 0)
 		fail("threads cannot be read");
+	if (r->mode->wanted.stream_bytes && faults_release(r->faults) == 0)
+		faults_events(r->faults, count_event, r);
 	if (r->mode->followed ? total.counts.user < touched : total.counts.user > touched / 100)
 		fprintf(stderr, "%s: %llu faults were seen, and %llu pages touched\n",
 			r->mode->name, total.counts.user, (unsigned long long)touched);

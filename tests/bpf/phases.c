@@ -1,6 +1,6 @@
 /*
- * phases PHASE [late|probe] - what the loader of faults counts against what the kernel accounts, for one way of
- * bringing pages in.
+ * phases PHASE [late|crowded|probe] - what the loader of faults counts against what the kernel
+ * accounts, for one way of bringing pages in.
  *
  * A child does the work between two stops. At both stops it is quiet, so that /proc/PID/stat and
  * the loader's totals are of one moment: minor and major must have grown by the same numbers to the
@@ -8,8 +8,9 @@
  * like.
  *
  * With `late` the kernel has no memory for a thread's record when it is born, and none may be lost
- * by that. With `probe` system calls' own faults are seen by a kprobe although the kernel lets a
- * program in at their function. Where they are seen, they must be those that have no exception.
+ * by that. With `crowded` all threads want the same place for it. With `probe` system calls' own
+ * faults are seen by a kprobe although the kernel lets a program in at their function. Where they
+ * are seen, they must be those that have no exception.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -508,11 +509,13 @@ static int run(const struct phase *phase, const struct faults_wanted *wanted)
 int main(int argc, char **argv)
 {
 	const char *how = argc == 3 ? argv[2] : "";
-	const int late = strcmp(how, "late") == 0, probe = strcmp(how, "probe") == 0;
-	const struct faults_wanted wanted = {.births_lost = late ? UINT32_MAX : 0};
+	const bool late = strcmp(how, "late") == 0, probe = strcmp(how, "probe") == 0;
+	const bool crowded = strcmp(how, "crowded") == 0;
+	const struct faults_wanted wanted = {.births_lost = late ? UINT32_MAX : 0,
+					     .crowded = crowded};
 	int wrong = 2;
 
-	if (argc < 2 || argc > 3 || (argc == 3 && !late && !probe))
+	if (argc < 2 || argc > 3 || (argc == 3 && !late && !crowded && !probe))
 		return wrong;
 	if (probe && !able_to_probe("handle_mm_fault"))
 		skip("this kernel has no kprobes, or not for this user");
