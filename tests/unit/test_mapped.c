@@ -1,5 +1,7 @@
 #include "flow/mapped.h"
 
+#include "base/sys.h"
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -138,6 +140,59 @@ static void who_strikes_waits_for_who_takes(void **state)
 	assert_int_equal(race.wrong, 0);
 }
 
+/* The same, one step after the other: whoever comes while it is taken returns when it is not. */
+static struct {
+	void (*change)(void);
+	int begun, over;
+} visitor;
+
+static void strike(void)
+{
+	mapped_remove(AT(0), AT(1));
+}
+
+static void hold(void)
+{
+	mapped_release(mapped_hold(AT(0), AT(1)));
+}
+
+static void *visit(void *arg)
+{
+	(void)arg;
+	__atomic_store_n(&visitor.begun, 1, __ATOMIC_SEQ_CST);
+	visitor.change();
+	__atomic_store_n(&visitor.over, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static void assert_waits(void (*change)(void))
+{
+	const pc_ns patience = 100 * PC_MS;
+	pthread_t thread;
+	pc_ns until;
+
+	visitor.change = change;
+	visitor.begun = visitor.over = 0;
+	mapped_claim(unit_floor(AT(0)));
+	assert_int_equal(pthread_create(&thread, NULL, visit, NULL), 0);
+	while (!__atomic_load_n(&visitor.begun, __ATOMIC_SEQ_CST))
+		sys_yield();
+	until = sys_monotonic() + patience;
+	while (!__atomic_load_n(&visitor.over, __ATOMIC_SEQ_CST) && sys_monotonic() < until)
+		sys_yield();
+	assert_int_equal(__atomic_load_n(&visitor.over, __ATOMIC_SEQ_CST), 0);
+	mapped_done();
+	pthread_join(thread, NULL);
+}
+
+static void any_change_waits_until_it_is_not_taken(void **state)
+{
+	(void)state;
+	mapped_add(AT(0), AT(8));
+	assert_waits(strike);
+	assert_waits(hold);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +200,7 @@ int main(void)
 	    cmocka_unit_test_setup(what_is_held_is_not_taken, fresh),
 	    cmocka_unit_test_setup(a_full_set_forgets, fresh),
 	    cmocka_unit_test_setup(who_strikes_waits_for_who_takes, fresh),
+	    cmocka_unit_test_setup(any_change_waits_until_it_is_not_taken, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
