@@ -24,6 +24,7 @@
 #include "kernel/caps.h"
 #include "kernel/peek.h"
 #include "kernel/pins.h"
+#include "mailbox.h"
 #include "segment.h"
 #include "state/codec.h"
 #include "state/range.h"
@@ -429,30 +430,31 @@ static uint64_t evict_everything(pc_addr start, pc_addr end)
 	return work_evict_all(&crew.work, start, end);
 }
 
-static int command(struct pc_mailbox *m)
+static int act_restore(uint64_t *done)
 {
-	switch (m->command) {
-	case PC_CMD_RESTORE:
-		m->done = stats_get(PC_V_pages_stored);
-		if (crew.active)
-			deactivate(PC_STATE_INERT, PC_INERT_DRAINED);
-		crew.drained = 1;
-		return 0;
-	case PC_CMD_RESUME:
-	case PC_CMD_EVICT:
-		crew.drained = 0;
-		if (!crew.active && !try_activate())
-			return -EAGAIN;
-		if (!crew.active)
-			return -EPERM;
-		m->done = m->command == PC_CMD_EVICT ? evict_everything(0, PC_ADDR_MAX) : 0;
-		return 0;
-	case PC_CMD_SET:
-		if (m->arg[0] >= PC_OPT_COUNT)
-			return -ENOENT;
-		return options_set(&options, (enum pc_option_id)m->arg[0], m->arg[1]);
-	}
-	return m->command == PC_CMD_NONE ? 0 : -EINVAL;
+	*done = stats_get(PC_V_pages_stored);
+	if (crew.active)
+		deactivate(PC_STATE_INERT, PC_INERT_DRAINED);
+	crew.drained = 1;
+	return 0;
+}
+
+static int act_resume(uint64_t *done)
+{
+	crew.drained = 0;
+	*done = 0;
+	if (!crew.active && !try_activate())
+		return -EAGAIN;
+	return crew.active ? 0 : -EPERM;
+}
+
+static int act_evict(uint64_t *done)
+{
+	int err = act_resume(done);
+
+	if (!err)
+		*done = evict_everything(0, PC_ADDR_MAX);
+	return err;
 }
 
 static void note_options(void)
@@ -466,24 +468,22 @@ static void note_options(void)
 		open_knobs();
 }
 
+static int act_set(uint64_t option, uint64_t value)
+{
+	int err = options_set(&options, option, value);
+
+	if (!err)
+		note_options();
+	return err;
+}
+
+static const struct mailbox_acts acts = {act_restore, act_resume, act_evict, act_set};
+
 /* What the host holds up stays unanswered until it does not. */
 static void serve_mailbox(void)
 {
-	struct pc_mailbox *m = &stats_segment()->mailbox;
-	uint32_t asked = load_acquire(&m->request); /* pairs with the tool's */
-
-	if (asked == load_relaxed(&m->answered))
-		return;
-	m->result = command(m);
-	if (m->result == -EAGAIN) {
+	if (mailbox_serve(&stats_segment()->mailbox, &acts) == -EAGAIN)
 		sys_futex_wait(&crew.wake, load_relaxed(&crew.wake), PC_MS);
-		return;
-	}
-	if (m->command == PC_CMD_SET && !m->result)
-		note_options();
-	m->command = PC_CMD_NONE;
-	store_release(&m->answered, asked); /* pairs with the tool's wait */
-	sys_futex_wake_shared(&m->answered, 1);
 }
 
 static bool is_hint(enum request what)

@@ -320,15 +320,15 @@ int options_parse_env(struct pc_options *o, char *const *envp, struct option_err
 	return 0;
 }
 
-int options_set(struct pc_options *o, enum pc_option_id id, uint64_t value)
+int options_set(struct pc_options *o, uint64_t number, uint64_t value)
 {
 	const struct spec *s;
 
-	if ((unsigned)id >= PC_OPT_COUNT)
+	if (number >= PC_OPT_COUNT)
 		return -ENOENT;
-	if (!settable[id])
+	if (!settable[number])
 		return -EPERM;
-	s = &specs[id];
+	s = &specs[number];
 	if (!(rules[s->type].zero && !value) && !rules[s->type].fits(s, value))
 		return -ERANGE;
 	store_relaxed(word_of(o, s), value);

@@ -63,8 +63,11 @@ int options_parse_env(struct pc_options *o, char *const *envp, struct option_err
 int options_parse_one(struct pc_options *o, const char *name, const char *value,
 		      struct option_error *error);
 
-/* Run-time change of a word-sized option: 0, -ENOENT, -ERANGE, or -EPERM when fixed at start. */
-int options_set(struct pc_options *o, enum pc_option_id id, uint64_t value);
+/*
+ * Run-time change of a word-sized option, by its number in options.def, which may be anything: 0,
+ * -ENOENT, -ERANGE, or -EPERM when fixed at start.
+ */
+int options_set(struct pc_options *o, uint64_t number, uint64_t value);
 
 /* Stored form as a word; 0 for texts. */
 uint64_t options_word(const struct pc_options *o, enum pc_option_id id);

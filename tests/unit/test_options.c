@@ -291,7 +291,8 @@ static void changes_are_checked(void **state)
 	assert_int_equal(options_set(&o, PC_OPT_pager_threads, 1), -EPERM);
 	assert_int_equal(options_set(&o, PC_OPT_csv, 0), -EPERM);
 	assert_int_equal(options_set(&o, PC_OPT_COUNT, 0), -ENOENT);
-	assert_int_equal(options_set(&o, (enum pc_option_id) - 1, 0), -ENOENT);
+	assert_int_equal(options_set(&o, UINT64_MAX, 0), -ENOENT);
+	assert_int_equal(options_set(&o, 1ull << 32 | PC_OPT_cold_age, 0), -ENOENT);
 }
 
 static void words_and_names_follow_the_table(void **state)
