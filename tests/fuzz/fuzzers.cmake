@@ -40,6 +40,14 @@ if(fuzz_works)
 		COMMAND ${CMAKE_AR} cr ${fuzz_archive} ${fuzz_objects}
 		DEPENDS ${fuzz_objects} VERBATIM)
 	add_custom_target(fuzz_archive DEPENDS ${fuzz_archive})
+
+	# For tests/sabotage/run, which plants bugs for the fuzzers to find: a word a line.
+	list(JOIN fuzz_flags "\n" words)
+	list(JOIN fuzz_sanitize "\n" sanitize)
+	file(WRITE ${fuzz_dir}/compile "${FUZZ_CLANG}\n${words}\n${sanitize}\n")
+	file(WRITE ${fuzz_dir}/archives "${fuzz_archive}\n${LZ4_STATIC}\n")
+	predicomp_test(planted fuzz 300 ${CMAKE_CURRENT_SOURCE_DIR}/sabotage/run ${PROJECT_BINARY_DIR}
+		--only B12)
 endif()
 
 foreach(source ${fuzz_sources})
@@ -65,6 +73,7 @@ foreach(source ${fuzz_sources})
 		set(seeds "")
 	endif()
 	math(EXPR timeout "${FUZZ_SECONDS} + 60")
+	# libFuzzer ends with 77 when it has found something, which is a skip to ctest.
 	predicomp_test(${name} fuzz ${timeout} ${fuzz_seeded} ${program} -max_total_time=${FUZZ_SECONDS} -timeout=10
-		-rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix=${fuzz_dir}/ ${found} ${seeds})
+		-error_exitcode=1 -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix=${fuzz_dir}/ ${found} ${seeds})
 endforeach()
