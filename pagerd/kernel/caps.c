@@ -319,7 +319,8 @@ bool caps_have(enum pc_cap_id id)
 /* Tried on a userfaultfd: where there is none to be had, they say nothing of the kernel. */
 static bool is_of_uffd(enum pc_cap_id id)
 {
-	return id == PC_CAP_UFFD_EVENTS || id == PC_CAP_MOVE || id == PC_CAP_THREAD_ID;
+	return id == PC_CAP_UFFD_EVENTS || id == PC_CAP_MOVE || id == PC_CAP_THREAD_ID ||
+	       id == PC_CAP_UFFD_WP;
 }
 
 void caps_probe_all(void)

@@ -40,7 +40,7 @@ expect_inert() {
 	grep -A2 '^  userfaultfd, kernel-mode.* missing' "$check" | grep -q "remedy .*setup-permissions" ||
 		fail "$1: check does not say what to ask for: $(cat "$check")"
 	# What could not be tried must not send him for another kernel.
-	[ "$(grep -c ' not asked$' "$check")" = 3 ] ||
+	[ "$(grep -c ' not asked$' "$check")" = 4 ] ||
 		fail "$1: what was not asked is called missing: $(cat "$check")"
 	as "$2" env LD_PRELOAD="$library" PREDICOMP_MIN_RSS=0 PREDICOMP_COLD_AGE=0 PREDICOMP_LOG=info \
 		"$build/tests/live/brk" >"$scratch/out" 2>"$scratch/err"
@@ -76,6 +76,21 @@ expect_inert 'the device for a group, not a member' ''
 expect_managed 'the sysctl' ''
 "$setup" --undo >"$scratch/said" || fail "--undo of the sysctl ends with $?"
 expect_inert 'the sysctl taken back' ''
+
+# What was so before is so again, also after it was given twice and in both ways.
+chgrp games /dev/userfaultfd
+chmod 0620 /dev/userfaultfd
+sysctl -q -w vm.unprivileged_userfaultfd=1
+"$setup" >"$scratch/said" && "$setup" --group games >"$scratch/said" && "$setup" --sysctl >"$scratch/said" &&
+	"$setup" --sysctl >"$scratch/said" || fail "given again: $(cat "$scratch/said")"
+"$setup" --undo --dry-run >"$scratch/said" || fail "a rehearsal of --undo ends with $?"
+[ "$(stat -c '%a %G' /dev/userfaultfd)" = '660 games' ] || fail "a rehearsal changes the device"
+"$setup" --undo >"$scratch/said" || fail "--undo of both ends with $?: $(cat "$scratch/said")"
+[ "$(stat -c '%a %G' /dev/userfaultfd)" = '620 games' ] ||
+	fail "the device is $(stat -c '%a %G' /dev/userfaultfd) after --undo, and was 620 games"
+[ "$(sysctl -n vm.unprivileged_userfaultfd)" = 1 ] || fail "--undo takes a sysctl that was not its own"
+[ -z "$(ls /etc/udev/rules.d/70-predicomp.rules /etc/tmpfiles.d/predicomp.conf \
+	/etc/sysctl.d/70-predicomp.conf 2>/dev/null)" ] || fail "--undo leaves files"
 
 [ $lab_failed = 0 ] && echo "permissions: given by device, group and sysctl, and taken back"
 exit $lab_failed

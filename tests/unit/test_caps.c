@@ -314,7 +314,8 @@ static void probes_leave_nothing_behind(void **state)
 /* Who has no userfaultfd is not told that the kernel lacks its features. */
 static bool only_with_uffd(int id)
 {
-	return id == PC_CAP_UFFD_EVENTS || id == PC_CAP_MOVE || id == PC_CAP_THREAD_ID;
+	return id == PC_CAP_UFFD_EVENTS || id == PC_CAP_MOVE || id == PC_CAP_THREAD_ID ||
+	       id == PC_CAP_UFFD_WP;
 }
 
 /* Whatever fails: an answer, and nothing left open or mapped. */
