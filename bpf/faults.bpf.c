@@ -182,15 +182,6 @@ static __always_inline void batch_leave(struct event_batch *batch)
 	batch->busy = 0;
 }
 
-static __always_inline void batch_output(struct event_batch *batch)
-{
-	const __u32 count = batch->count;
-
-	if (count && count <= BATCH)
-		events_output(batch->event, count);
-	batch->count = 0;
-}
-
 static __always_inline void event_send(const struct thread_record *thread)
 {
 	struct event_batch *batch = batch_enter(thread);
@@ -200,8 +191,9 @@ static __always_inline void event_send(const struct thread_record *thread)
 		return;
 	}
 	batch->event[batch->count % BATCH] = thread->held;
-	if (++batch->count == BATCH)
-		batch_output(batch);
+	batch->count = (batch->count + 1) % BATCH;
+	if (!batch->count)
+		events_output(batch->event, BATCH);
 	batch_leave(batch);
 }
 
@@ -209,10 +201,14 @@ static __always_inline void event_send(const struct thread_record *thread)
 static void events_release(const struct thread_record *thread)
 {
 	struct event_batch *batch = batch_enter(thread);
+	__u32 count;
 
 	if (!batch)
 		return;
-	batch_output(batch);
+	count = batch->count % BATCH; /* it is no more in any case: so older verifiers see it too */
+	if (count)
+		events_output(batch->event, count);
+	batch->count = 0;
 	batch_leave(batch);
 }
 
