@@ -34,8 +34,7 @@ static struct worker storm(const struct forks *f, child_fn *child)
 	struct worker w = {.start = host_now()};
 	uint64_t children = 0, now = w.start;
 
-	for (w.deadline = now + f->workload.duration_sec * 1000000000u; now < w.deadline;
-	     now = host_now()) {
+	for (w.deadline = now + f->workload.length; now < w.deadline; now = host_now()) {
 		if (children == f->workload.workers) {
 			reap();
 			children--;
@@ -61,20 +60,21 @@ int forks_main(struct forks *f, const struct workload_flag *extra, child_fn *chi
 	    {"ballast-mb", "MiB that are made and left alone", &f->ballast_mb, 1 << 20, NULL},
 	    {0},
 	};
-	struct worker did;
 
 	if (extra)
 		flags[2] = *extra;
 	workload_parse(&f->workload, flags, extra ? 3 : 2, argc, argv);
 	f->ballast = host_ballast(f->ballast_mb << 8);
-	workload_ready(&f->workload);
-	did = storm(f, child);
+	while (workload_turn(&f->workload)) {
+		struct worker did = storm(f, child);
+
+		workload_print(&f->workload,
+			       (struct workload_figure[]){
+				   {"forks_per_s", workload_rate(&did)},
+				   {"us_per_fork", (double)did.busy / (double)did.done / 1e3},
+				   {"forks", (double)did.done}},
+			       3);
+	}
 	host_ballast_check(f->ballast, f->ballast_mb << 8);
-	workload_print(&f->workload,
-		       (struct workload_figure[]){
-			   {"forks_per_s", host_per_second(did.done, did.deadline - did.start)},
-			   {"us_per_fork", (double)did.busy / (double)did.done / 1e3},
-			   {"forks", (double)did.done}},
-		       3);
 	return HOST_OK;
 }

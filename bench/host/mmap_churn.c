@@ -44,18 +44,19 @@ int main(int argc, char **argv)
 	    {"ballast-mb", "MiB that are made and left alone", &ballast_mb, 1 << 20, NULL},
 	};
 	unsigned char *ballast;
-	struct worker did;
 
 	workload_parse(&w, flags, 3, argc, argv);
 	ballast = host_ballast(ballast_mb << 8);
-	workload_ready(&w);
-	did = workload_run(&w, work);
+	while (workload_turn(&w)) {
+		struct worker did = workload_run(&w, work);
+
+		workload_print(&w,
+			       (struct workload_figure[]){
+				   {"rounds_per_s", workload_rate(&did)},
+				   {"us_per_round", (double)did.busy / (double)did.done / 1e3},
+				   {"rounds", (double)did.done}},
+			       3);
+	}
 	host_ballast_check(ballast, ballast_mb << 8);
-	workload_print(&w,
-		       (struct workload_figure[]){
-			   {"rounds_per_s", host_per_second(did.done, did.deadline - did.start)},
-			   {"us_per_round", (double)did.busy / (double)did.done / 1e3},
-			   {"rounds", (double)did.done}},
-		       3);
 	return HOST_OK;
 }

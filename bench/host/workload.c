@@ -7,7 +7,8 @@
 #define LONGEST		 300u /* seconds, without --unsafe-allow-long */
 #define MOST_SECONDS	 86400u
 #define MOST_OWN	 16u
-#define COMMON		 6u
+#define COMMON		 7u
+#define LONGEST_TURN	 100000u /* ms */
 
 struct running {
 	pthread_t thread;
@@ -27,6 +28,7 @@ static _Noreturn void help(const struct workload *w, const struct workload_flag 
 	printf("  %-26s one JSON object\n", "--json");
 	printf("  %-26s any duration\n", "--unsafe-allow-long");
 	printf("  %-26s say ready, begin when a line comes in\n", "--wait");
+	printf("  %-26s say ready, work N ms for each line N that comes in\n", "--turns");
 	for (size_t i = 0; i < count; i++) {
 		printf("  --%s %-*s %s ", flags[i].name, 23 - (int)strlen(flags[i].name),
 		       flags[i].text ? "PATH" : "N", flags[i].help);
@@ -74,6 +76,7 @@ void workload_parse(struct workload *w, const struct workload_flag *flags, size_
 	    {"json", no_argument, &w->json, 1},
 	    {"unsafe-allow-long", no_argument, &w->allow_long, 1},
 	    {"wait", no_argument, &w->wait, 1},
+	    {"turns", no_argument, &w->turns, 1},
 	    {"help", no_argument, &wants_help, 1},
 	};
 
@@ -99,15 +102,31 @@ void workload_parse(struct workload *w, const struct workload_flag *flags, size_
 			 LONGEST);
 }
 
-void workload_ready(const struct workload *w)
+int workload_turn(struct workload *w)
 {
 	char line[64];
 
-	if (!w->wait)
-		return;
-	printf("ready\n");
+	if (w->taken++ && !w->turns)
+		return 0;
+	w->length = w->duration_sec * 1000000000u;
+	if (!w->turns && !w->wait)
+		return 1;
+	if (w->taken == 1)
+		printf("ready\n");
 	fflush(stdout);
 	if (!fgets(line, sizeof(line), stdin))
+		return 0;
+	line[strcspn(line, "\n")] = '\0';
+	if (w->turns)
+		w->length = host_number(line, "ms of a turn", LONGEST_TURN) * 1000000u;
+	return 1;
+}
+
+void workload_ready(struct workload *w)
+{
+	if (w->turns)
+		host_die(HOST_USAGE, "%s takes no turns", w->name);
+	if (!workload_turn(w))
 		host_die(HOST_FAILED, "nobody said when to begin");
 }
 
@@ -126,7 +145,7 @@ struct worker workload_run(const struct workload *w, worker_fn *work)
 
 	if (!all)
 		host_die(HOST_FAILED, "no memory for %llu workers", (unsigned long long)w->workers);
-	sum.deadline = sum.start + w->duration_sec * 1000000000u;
+	sum.deadline = sum.start + w->length;
 	for (unsigned i = 0; i < w->workers; i++) {
 		all[i].work = work;
 		all[i].worker = sum;
@@ -187,8 +206,11 @@ void workload_print(const struct workload *w, const struct workload_figure *figu
 	if (w->json)
 		printf("{\"workload\": \"%s\", \"workers\": %llu, \"seed\": %llu", w->name,
 		       (unsigned long long)w->workers, (unsigned long long)w->seed);
-	for (size_t i = 0; i < count; i++)
-		printf(w->json ? ", \"%s\": %.6g" : "%s=%.6g\n", figures[i].name, figures[i].value);
-	if (w->json)
-		printf("}\n");
+	for (size_t i = 0; i < count; i++) {
+		printf(w->json ? ", \"%s\": %.6g" : "%s=%.6g", figures[i].name, figures[i].value);
+		if (!w->json)
+			putchar(w->turns ? ' ' : '\n');
+	}
+	if (w->json || w->turns)
+		printf("%s\n", w->json ? "}" : "");
 }

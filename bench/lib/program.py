@@ -91,6 +91,7 @@ class Program:
         """Ends its input and waits; it must end well. What it printed, and its CPU seconds."""
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
+        self.process.send_signal(signal.SIGCONT)
         out = words(self.process.stdout.read())
         self.reap()
         if self.process.returncode != 0:
@@ -98,6 +99,20 @@ class Program:
         out["elapsed_s"] = time.monotonic() - self.started
         out["cpu_s"] = self.usage.ru_utime + self.usage.ru_stime
         return out
+
+    # --- turns
+
+    def turn(self, ms):
+        """Lets it work for so long, its other threads too. What it printed."""
+        self.process.send_signal(signal.SIGCONT)
+        said = self.ask(str(ms))
+        self.halt()
+        return said
+
+    def halt(self):
+        """Stops all its threads, and waits until they are."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
 
     # --- memory
 

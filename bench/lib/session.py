@@ -1,6 +1,7 @@
 """One run: where the build is, what was asked for, and the kernel's swap while it is set up."""
 import contextlib
 import os
+import random
 
 from .figures import Failed, Killed
 from .program import NONE, PREDICOMP, WAYS, ZRAM, Program
@@ -9,6 +10,7 @@ from .swap import Cgroup, Zram
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PYTHON = "/usr/bin/python3"
 KILLED_MOST = 3
+TURN = 200  # ms
 
 
 class Session:
@@ -80,6 +82,36 @@ class Session:
                 self.progress("%s: round %d of %d, %s" % (what, i + 1, self.rounds, way))
                 got[way] += self.figures_of(what, way, one)
         return got
+
+    def turns_of(self, what, ways, argv, warm, seconds):
+        """Programs that take turns of TURN ms, each stopped while another works: what changes in
+        the machine meanwhile meets all of them. `warm` seconds of each are not counted, the next
+        `seconds` are; then new ones start, for where its memory lies makes a program fast or slow.
+        {way: [for each round its figures: means over its turns, and those of finish()]}."""
+        got = {way: [] for way in WAYS}
+        for i in range(self.rounds):
+            with contextlib.ExitStack() as stack:
+                programs = {}
+                for way in ways if i % 2 == 0 else reversed(ways):
+                    programs[way] = stack.enter_context(self.start(way, argv))
+                    programs[way].line()
+                    programs[way].halt()
+                figures = self.take_turns("%s: round %d of %d" % (what, i + 1, self.rounds),
+                                          programs, int(warm * 1000 // TURN),
+                                          int(seconds * 1000 // TURN))
+                for way, program in programs.items():
+                    got[way].append({**program.finish(), **figures[way]})
+        return got
+
+    def take_turns(self, what, programs, warm, counted):
+        said = {way: [] for way in programs}
+        for i in range(warm + counted):
+            if i % 50 == 0:
+                self.progress("%s, turn %d of %d" % (what, i, warm + counted))
+            for way in random.sample(list(programs), len(programs)):
+                said[way].append(programs[way].turn(TURN))
+        return {way: {name: sum(one[name] for one in all_said[warm:]) / counted
+                      for name in all_said[-1]} for way, all_said in said.items()}
 
     def figures_of(self, what, way, one):
         """[one(way)]; nothing where the kernel cannot keep the program at its limit: it finds all

@@ -2,14 +2,19 @@
 from ..program import NONE
 from ..registry import bench
 from ..session import column, ratio
-from .hot import compare
+from .hot import WITH_AND_WITHOUT, compare
 
 
-def workload(session, name, figure, *flags, seconds=(8, 1), key=None, label=""):
+def workload(session, name, figure, *flags, key=None, label="", turns=False):
     """One row, and one of the time that an operation took; `key`: the bar of the throughput."""
     what = (name + " " + label).strip()
-    argv = [session.host(name), "--duration-sec", session.size(*seconds), *flags]
-    got = compare(session, what, argv)
+    seconds = session.size(8, 1)
+    if turns:
+        argv = [session.host(name), "--turns", *flags]
+        got = session.turns_of(what, WITH_AND_WITHOUT, argv, session.size(7, 1), seconds)
+    else:
+        argv = [session.host(name), "--duration-sec", seconds, *flags]
+        got = compare(session, what, argv)
     middle = session.book.row(what, "/s", **column(got, figure[0]))
     session.book.row("  time of one", figure[1][:2], **column(got, figure[1]))
     session.book.row("  CPU, all of the process", "s", **column(got, "cpu_s"))
@@ -26,9 +31,9 @@ def mmap_churn(session):
     common = ("--workers", 1, "--map-kb", 512, "--ballast-mb", session.size(256, 64))
     for rate in session.size((300, 1000, 10000), (300,)):
         workload(session, "mmap_churn", ROUNDS, "--ops-per-sec", rate, *common,
-                 key="churn_%d" % rate, label="%d/s" % rate)
+                 key="churn_%d" % rate, label="%d/s" % rate, turns=rate > 1000)
     workload(session, "mmap_churn", ROUNDS, "--ops-per-sec", 0, *common, key="churn_unpaced",
-             label="unpaced")
+             label="unpaced", turns=True)
 
 
 @bench("forks whose children end, write to 64 pages, or run /bin/true; 64 MB in the parent")
@@ -38,7 +43,8 @@ def fork_storms(session):
                              ("fork_touch_exit", "fork_touch", 20),
                              ("fork_exec_storm", "fork_exec", 10)):
         workload(session, name, FORKS, "--fork-rate", paced, *common, label="%d/s" % paced)
-        workload(session, name, FORKS, "--fork-rate", 0, *common, key=key, label="unpaced")
+        workload(session, name, FORKS, "--fork-rate", 0, *common, key=key, label="unpaced",
+                 turns=True)
 
 
 @bench("random blocks of a malloc heap, paced and not")
@@ -48,7 +54,7 @@ def random_touch_heap(session):
     workload(session, "random_touch_heap", figure, "--ops-per-sec", 200000, *common,
              label="200 k/s")
     workload(session, "random_touch_heap", figure, "--ops-per-sec", 0, *common, key="hot_heap",
-             label="unpaced")
+             label="unpaced", turns=True)
 
 
 @bench("a region used in bursts or in passes, with and without rests")
