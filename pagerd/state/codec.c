@@ -141,11 +141,49 @@ static unsigned learn_crc_way(void)
 	return way;
 }
 
-uint32_t codec_crc(uint32_t seed, const void *bytes, size_t n)
+static bool crc_by_cpu_works(void)
 {
 	unsigned way = load_relaxed(&crc_way);
 
 	if (way == CRC_UNKNOWN)
 		way = learn_crc_way();
-	return way == CRC_CPU ? crc_by_cpu(seed, bytes, n) : codec_crc_portable(seed, bytes, n);
+	return way == CRC_CPU;
+}
+
+uint32_t codec_crc(uint32_t seed, const void *bytes, size_t n)
+{
+	if (crc_by_cpu_works())
+		return crc_by_cpu(seed, bytes, n);
+	return codec_crc_portable(seed, bytes, n);
+}
+
+/* Each sum is continued by `strand` bytes, a multiple of 8; the strands follow each other. */
+__attribute__((target("sse4.2"))) static void strands_by_cpu(uint32_t sum[3],
+							     const unsigned char *at, size_t strand)
+{
+	uint64_t a = (uint32_t)~sum[0], b = (uint32_t)~sum[1], c = (uint32_t)~sum[2];
+
+	for (const unsigned char *end = at + strand; at < end; at += 8) {
+		a = __builtin_ia32_crc32di(a, word_at(at));
+		b = __builtin_ia32_crc32di(b, word_at(at + strand));
+		c = __builtin_ia32_crc32di(c, word_at(at + 2 * strand));
+	}
+	sum[0] = ~(uint32_t)a;
+	sum[1] = ~(uint32_t)b;
+	sum[2] = ~(uint32_t)c;
+}
+
+uint32_t codec_sum(uint32_t seed, const void *bytes, size_t n)
+{
+	const size_t strand = n / 24 * 8;
+	const unsigned char *at = bytes;
+	uint32_t sum[3] = {seed, 0, 0};
+
+	if (crc_by_cpu_works())
+		strands_by_cpu(sum, at, strand);
+	else
+		for (unsigned i = 0; i < 3; i++)
+			sum[i] = codec_crc_portable(sum[i], at + i * strand, strand);
+	sum[0] = codec_crc(sum[0], at + 3 * strand, n - 3 * strand);
+	return codec_crc(sum[0], &sum[1], 2 * sizeof(sum[1]));
 }

@@ -42,6 +42,12 @@ void codec_fill(void *page, uint32_t word); /* the page of a SAME word */
 uint32_t codec_crc(uint32_t seed, const void *bytes, size_t n);
 uint32_t codec_crc_portable(uint32_t seed, const void *bytes, size_t n); /* on any CPU, slower */
 
+/*
+ * The checksum of packed bytes, continued from `seed`: CRC32C of three strands and what is left over,
+ * and of the sums of two of them. A CPU works on three at once in the time of one.
+ */
+uint32_t codec_sum(uint32_t seed, const void *bytes, size_t n);
+
 unsigned codec_keep_below(unsigned min_savings_percent);
 
 #endif

@@ -35,7 +35,7 @@ static inline uint32_t entry_crc(const struct entry *e, unsigned len, uint32_t s
 {
 	size_t unchecked = offsetof(struct entry, len);
 
-	return codec_crc(seed, &e->len, sizeof(*e) - unchecked + len);
+	return codec_sum(seed, &e->len, sizeof(*e) - unchecked + len);
 }
 
 /* An entry of that many packed bytes, in `room` bytes. */

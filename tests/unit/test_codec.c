@@ -292,6 +292,60 @@ static void test_crc_portable_and_continued(void **unused)
 	}
 }
 
+/* As the header says it, one strand after the other. */
+static uint32_t sum_as_defined(uint32_t seed, const unsigned char *at, size_t n)
+{
+	const size_t strand = n / 24 * 8;
+	const uint32_t others[2] = {
+	    codec_crc_portable(0, at + strand, strand),
+	    codec_crc_portable(0, at + 2 * strand, strand),
+	};
+
+	seed = codec_crc_portable(seed, at, strand);
+	seed = codec_crc_portable(seed, at + 3 * strand, n - 3 * strand);
+	return codec_crc_portable(seed, others, sizeof(others));
+}
+
+static void test_sum_is_as_defined(void **unused)
+{
+	unsigned char bytes[PC_PAGE];
+
+	(void)unused;
+	fill_random(bytes);
+	for (size_t n = 0; n <= PC_PAGE - 64; n += n < 100 ? 1 : 1 + roll() % 64) {
+		const unsigned char *at = bytes + roll() % 64;
+		uint32_t seed = (uint32_t)roll();
+
+		assert_int_equal(codec_sum(seed, at, n), sum_as_defined(seed, at, n));
+	}
+}
+
+static void test_sum_notices_any_bit_and_any_swap(void **unused)
+{
+	unsigned char bytes[PC_PAGE], swapped[PC_PAGE];
+	const size_t len = 1400, strand = len / 24 * 8;
+	uint32_t right;
+
+	(void)unused;
+	fill_random(bytes);
+	right = codec_sum(7, bytes, len);
+	assert_int_not_equal(codec_sum(8, bytes, len), right);
+	assert_int_not_equal(codec_sum(7, bytes, len - 1), right);
+	for (size_t bit = 0; bit < len * 8; bit++) {
+		bytes[bit / 8] ^= 1u << bit % 8;
+		assert_int_not_equal(codec_sum(7, bytes, len), right);
+		bytes[bit / 8] ^= 1u << bit % 8;
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		unsigned other = (i + 1) % 3;
+
+		memcpy(swapped, bytes, len);
+		memcpy(swapped + i * strand, bytes + other * strand, strand);
+		memcpy(swapped + other * strand, bytes + i * strand, strand);
+		assert_int_not_equal(codec_sum(7, swapped, len), right);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +358,8 @@ int main(void)
 	    cmocka_unit_test(test_damage_stays_inside),
 	    cmocka_unit_test(test_crc_vectors),
 	    cmocka_unit_test(test_crc_portable_and_continued),
+	    cmocka_unit_test(test_sum_is_as_defined),
+	    cmocka_unit_test(test_sum_notices_any_bit_and_any_swap),
 	};
 
 	return cmocka_run_group_tests_name("codec", tests, start, NULL);

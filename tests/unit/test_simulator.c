@@ -1239,7 +1239,7 @@ static int start(void **unused)
 	store_table = demand_zero(store_table_bytes(STORE_BYTES));
 	segment = demand_zero(stats_segment_bytes());
 	/* What is found out on first use takes steps of its own, which belong to no seed. */
-	codec_crc(0, zeros, PC_PAGE);
+	codec_sum(0, zeros, PC_PAGE);
 	return discover_start();
 }
 
