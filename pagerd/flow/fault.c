@@ -99,6 +99,7 @@ static void sample(struct fault_thread *t, uint32_t tid)
 
 #define REST_PAGE_BITS 16u
 #define HELPERS_MAX    3u
+#define WAKE_EVERY     8u /* batches */
 
 /* Takes the next batch of what is offered at `rest`. */
 static bool claim(uint64_t *rest, pc_addr *base, unsigned *first)
@@ -118,13 +119,30 @@ static bool claim(uint64_t *rest, pc_addr *base, unsigned *first)
 	return false;
 }
 
+static void wake_unit(pc_addr base)
+{
+	if (base)
+		uffd_wake(&world.uffd, base, base + PC_UNIT);
+}
+
+/*
+ * Who waits in the unit is woken for several batches at once, by each that restores some: it would
+ * soon wait again, and to stop and go costs as much as some pages.
+ */
 static void work_off(struct fault_thread *t, uint64_t *rest)
 {
-	unsigned first;
-	pc_addr base;
+	pc_addr base, quiet = 0; /* the unit where somebody may wait for what came */
+	unsigned first, batches = 0;
 
-	while (claim(rest, &base, &first))
+	while (claim(rest, &base, &first)) {
+		if (quiet != base)
+			wake_unit(quiet);
 		restore_rest(&t->restorer, base, first);
+		quiet = base;
+		if (++batches % WAKE_EVERY == 0)
+			wake_unit(base);
+	}
+	wake_unit(quiet);
 }
 
 static void help_others(struct fault_thread *t)
@@ -151,11 +169,15 @@ static void call_for_help(const struct fault_thread *t)
 	}
 }
 
+/* The rest of the unit of the last fault, if that is wanted. Whoever claims some of it wakes. */
 static void share_rest(struct fault_thread *t)
 {
-	uint64_t unit = t->restorer.rest >> PC_UNIT_SHIFT;
+	pc_addr base = t->restorer.rest;
 
-	store_release(&t->rest, unit << REST_PAGE_BITS); /* pairs with claim */
+	if (!base)
+		return;
+	t->restorer.rest = 0;
+	store_release(&t->rest, base >> PC_UNIT_SHIFT << REST_PAGE_BITS); /* pairs with claim */
 	call_for_help(t);
 	work_off(t, &t->rest);
 }
@@ -247,14 +269,15 @@ static void answer(struct fault_thread *t, const struct uffd_event *fault)
 		COUNT(shard, faults_write);
 	if (!serve(t, fault))
 		keep(t, fault);
+	if (t->restorer.quiet)
+		share_rest(t);
 	end = clock_now();
 	OBSERVE(shard, fault_all, end - start);
 	if (fault->wp)
 		OBSERVE(shard, fault_wp, end - start);
 	else
 		OBSERVE(shard, fault_missing, end - start);
-	if (t->restorer.rest)
-		share_rest(t);
+	share_rest(t);
 	if (++t->since_sample >= SAMPLE_EVERY || start - t->last_fault > SAMPLE_PAUSE)
 		sample(t, fault->thread);
 	t->last_fault = end;
@@ -265,10 +288,12 @@ static void retry_pending(struct fault_thread *t)
 	for (unsigned i = t->pending_count; i-- > 0;) {
 		struct pending_fault *p = &t->pending[i];
 
-		if (serve(t, &p->fault))
+		if (serve(t, &p->fault)) {
 			*p = t->pending[--t->pending_count];
-		else if (++p->tries == PENDING_TRIES)
+			share_rest(t);
+		} else if (++p->tries == PENDING_TRIES) {
 			pc_fatal("a fault cannot be answered", p->fault.start, p->tries);
+		}
 	}
 }
 

@@ -9,7 +9,8 @@
  *
  *         When faults in a unit are so dense that all of it will be wanted, the pager that served
  *         one offers the rest: `rest` names the unit and the next page, and whoever is awake or can
- *         be woken claims batches of it by CAS. The one that offered works along.
+ *         be woken claims batches of it by CAS. The one that offered works along. Who waits in that
+ *         unit is woken by each of them, for several batches at once.
  *
  *         One message at a time is read, with the layout gate closed, and an event is applied before
  *         the gate opens. A fault that met a pending event is kept and tried again once the event

@@ -41,10 +41,12 @@ static void wait_for_memory(unsigned tries, pc_addr at)
 }
 
 /* One copy into the program. */
-static enum uffd_result copy_once(pc_addr to, const void *from, uint64_t len, uint64_t *done)
+static enum uffd_result copy_once(pc_addr to, const void *from, uint64_t len,
+				  enum restore_need need, uint64_t *done)
 {
 	int error = 0;
-	enum uffd_result res = uffd_copy(&world.uffd, to, from, len, true, done, &error);
+	enum uffd_result res =
+	    uffd_copy(&world.uffd, to, from, len, need != RESTORE_QUIETLY, done, &error);
 
 	if (res == UFFD_INVALID || res == UFFD_FAILED || res == UFFD_BUSY)
 		pc_fatal("a page cannot be restored", to, (uint64_t)-error);
@@ -58,7 +60,7 @@ static enum uffd_result copy_in(struct restorer *r, pc_addr to, const void *from
 	enum uffd_result res;
 
 	for (unsigned tries = 0;; tries++) {
-		res = copy_once(to, from, len, done);
+		res = copy_once(to, from, len, RESTORE_NEEDED, done);
 		if (res != UFFD_NOMEM || *done)
 			return res;
 		res = reserve_restore(r->shard, to, from, done);
@@ -204,8 +206,9 @@ static enum restore_result batch_copy(struct restorer *r, struct batch *b, unsig
 		pc_addr at = page_addr(b->unit, from);
 		const uint8_t *bytes = r->page + (size_t)(from - b->first) * PC_PAGE;
 		uint64_t done = 0, len = PC_MIN(to - from, most) * PC_PAGE;
-		enum uffd_result res = b->need == RESTORE_NEEDED ? copy_in(r, at, bytes, len, &done)
-								 : copy_once(at, bytes, len, &done);
+		enum uffd_result res = b->need == RESTORE_NEEDED
+					   ? copy_in(r, at, bytes, len, &done)
+					   : copy_once(at, bytes, len, b->need, &done);
 
 		for (; done; done -= PC_PAGE, from++)
 			settle(r, b->unit, from, b->was[from - b->first]);
@@ -405,13 +408,18 @@ static void batch_around(struct batch *b, unsigned page, unsigned width)
 	batch_grow(b, high);
 }
 
+/* Sets r->rest and r->quiet: the thread of a stream would stop again at the next page that is away. */
 static void note_density(struct restorer *r, struct unit *u, unsigned page, pc_ns now)
 {
 	const struct unit *below = u->base ? range_find(u->base - PC_UNIT) : NULL;
+	bool streaming = page < STREAM_START && below && heat_was_dense(&below->heat, now);
 
-	if (!options.fault_around &&
-	    heat_dense(&u->heat, below ? &below->heat : NULL, page < STREAM_START, now))
-		r->rest = u->base;
+	if (options.fault_around || !heat_dense(&u->heat, streaming, now))
+		return;
+	r->rest = u->base;
+	r->quiet = streaming;
+	if (streaming)
+		COUNT(r->shard, restore_streams);
 }
 
 /* Memory was too short for a batch. Who waits looks again if the page has come, or is coming. */
@@ -440,6 +448,9 @@ static enum restore_result restore_packed(struct restorer *r, struct unit *u, un
 	enum restore_result res;
 
 	batch_around(&b, page, restore_ready(r, around(u)));
+	note_density(r, u, page, now);
+	if (r->quiet)
+		b.need = RESTORE_QUIETLY;
 	res = batch_restore(r, &b, b.first);
 	if (res == RESTORE_SHORT)
 		return restore_alone(r, u, page);
@@ -448,7 +459,6 @@ static enum restore_result restore_packed(struct restorer *r, struct unit *u, un
 	ADD(r->shard, restore_around, b.end - b.first - 1);
 	stats_observe_n(r->shard, PC_H_restore_page, (clock_now() - now) / (b.end - b.first),
 			b.end - b.first);
-	note_density(r, u, page, now);
 	return RESTORE_DONE;
 }
 
@@ -573,11 +583,14 @@ enum restore_result restore_fault(struct restorer *r, const struct uffd_event *f
 	struct unit *u;
 
 	r->rest = 0;
+	r->quiet = false;
 	gate_enter(&world.gate, r->slot);
 	u = range_find(fault->start);
 	if (u && unit_registered(u, page))
 		res = serve(r, u, page, fault, clock_now());
 	gate_leave(&world.gate, r->slot);
+	if (res != RESTORE_DONE)
+		r->rest = 0;
 	return res;
 }
 
@@ -592,7 +605,7 @@ void restore_rest(struct restorer *r, pc_addr base, unsigned first)
 	away = u ? load_relaxed(&u->away) : 0;
 	/* A favour: what cannot come now comes with its own fault. */
 	if (away)
-		restore_pages(r, u, first, first + REST_BATCH, RESTORE_FAVOUR);
+		restore_pages(r, u, first, first + REST_BATCH, RESTORE_QUIETLY);
 	gate_leave(&world.gate, r->slot);
 	if (!away)
 		return;

@@ -8,8 +8,10 @@
  *         On a fault in packed memory the neighbours that left with it come along, the more the
  *         denser the faults in that unit have been: 4 pages at first, up to 64. Where they are so
  *         dense that all of the unit will be wanted, restorer.rest says so, and the caller brings
- *         the rest back with whoever is free to help (flow/fault.c). FAULT_AROUND=n is obeyed to
- *         the page.
+ *         the rest back with whoever is free to help (flow/fault.c). A program that comes from a
+ *         unit that just came back so is expected: its first fault is enough, and it is not woken
+ *         for that one page, `quiet`, for it would wait again at the next. FAULT_AROUND=n is obeyed
+ *         to the page.
  *         On a fault in staged memory one page is copied back; a burst of them brings the unit back
  *         whole by UFFDIO_MOVE, for that is the probe's way of learning that it is in use.
  *
@@ -36,6 +38,7 @@ struct restorer {
 	pc_addr sent_from; /* the last page where a waiting thread was told to look again */
 	unsigned sent_back; /* how often in a row */
 	pc_addr rest;   /* unit of the last fault if it should come back whole, else 0 */
+	bool quiet; /* who faulted there has not been woken, nor has who waits in what came along */
 };
 
 /*
@@ -47,15 +50,19 @@ unsigned restore_ready(struct restorer *r, unsigned pages);
 /* Serves a fault, by absence or by protection. UNKNOWN: not in the table; adopt it and ask again. */
 enum restore_result restore_fault(struct restorer *r, const struct uffd_event *fault);
 
-/* Enters the gate by itself: REST_BATCH pages of the unit at `base` from `first` on. */
+/*
+ * Enters the gate by itself: REST_BATCH pages of the unit at `base` from `first` on. Who waits for one
+ * of them has not been woken: the caller does that, for all of the unit.
+ */
 #define REST_BATCH 16u
 void restore_rest(struct restorer *r, pc_addr base, unsigned first);
 
 /*
  * Inside the gate. Restores every page of [first, end) of the unit that is away. What is NEEDED comes
- * though memory is short, if need be from the reserve or once there is some.
+ * though memory is short, if need be from the reserve or once there is some. What comes QUIETLY is a
+ * FAVOUR of which nobody who waits is told.
  */
-enum restore_need { RESTORE_NEEDED, RESTORE_FAVOUR };
+enum restore_need { RESTORE_NEEDED, RESTORE_FAVOUR, RESTORE_QUIETLY };
 enum restore_result restore_pages(struct restorer *r, struct unit *u, unsigned first, unsigned end,
 				  enum restore_need need);
 

@@ -111,17 +111,19 @@ static inline void heat_returned(struct heat *h, pc_ns now, pc_ns cold_age)
 	h->next_try = now + (cold_age << h->quick);
 }
 
+/* It has just come back whole. */
+static inline bool heat_was_dense(const struct heat *h, pc_ns now)
+{
+	return h->dense_at && now - h->dense_at < HEAT_DENSE_NS;
+}
+
 /*
  * Enough faults in a short time: the program is going through all of it, and so it should come back
- * whole. `before` is the unit below, or NULL: one that has just come back whole makes a first fault
- * near the beginning of the next one enough.
+ * whole. Where it comes from a unit that has just come back whole, `streaming`, one fault is enough.
  */
-static inline bool heat_dense(struct heat *h, const struct heat *before, bool at_start, pc_ns now)
+static inline bool heat_dense(struct heat *h, bool streaming, pc_ns now)
 {
-	bool streaming = before && before->dense_at && now - before->dense_at < HEAT_DENSE_NS;
-
-	if (!(at_start && streaming) &&
-	    !(h->back >= HEAT_DENSE && now - h->back_at < HEAT_DENSE_NS))
+	if (!streaming && !(h->back >= HEAT_DENSE && now - h->back_at < HEAT_DENSE_NS))
 		return false;
 	h->dense_at = now;
 	return true;

@@ -51,6 +51,9 @@
 #define CROSSED_SHARE  50u
 #define LEFT_SHARE     2000u
 #define CROWD_SHARE    3u
+#define STREAM_BEFORE  64u /* enough for five faults, though each brings neighbours along */
+#define STREAM_BEYOND  20u
+#define STREAM_STRIDE  3u
 #define FAMINE_SHARE   4u
 #define FAMINE	       8u  /* pages at most; the reserve has twice as many */
 #define CROWD_PAGES    17u /* fewer are not worth a look at their flags: flow/discover.c */
@@ -518,6 +521,18 @@ static void act_write(void)
 		write_page(i);
 }
 
+/* From one unit into the next, a few pages at a time, which is noticed and then expected. */
+static void act_stream(void)
+{
+	unsigned border = (some_page() + PC_UNIT_PAGES / 2) / PC_UNIT_PAGES * PC_UNIT_PAGES;
+	unsigned end = PC_MIN(border + STREAM_BEYOND, sim.low + sim.span);
+	unsigned page = border - PC_MIN(border, STREAM_BEFORE);
+
+	for (page = PC_MAX(page, sim.low); page < end; page += STREAM_STRIDE)
+		if (model_mapped(page))
+			read_page(page);
+}
+
 static void act_map(void)
 {
 	struct run r = some_run(some_page());
@@ -698,6 +713,7 @@ static const struct mood moods[] = {
     {"rrrwwRWtkf", 12},		  /* touching, while memory leaves as fast as it can */
     {"rwRWddddt", 10},		  /* discarding */
     {"rrRWmoudxxxgptff", 8},	  /* the layout in motion */
+    {"ssswWrt", 12},		  /* from unit to unit */
     {"rrrrrwwd", 15},		  /* a crowd, see begin_crowd() */
 };
 
@@ -715,6 +731,9 @@ static void act(struct program *p, char letter)
 		return;
 	case 'W':
 		act_write();
+		return;
+	case 's':
+		act_stream();
 		return;
 	case 'm':
 		act_map();
@@ -1280,6 +1299,7 @@ static const enum pc_value_id met[] = {
     PC_V_restore_ok_same,
     PC_V_restore_ok_staged,
     PC_V_restore_around,
+    PC_V_restore_streams,
     PC_V_restore_raced,
     PC_V_restore_again,
     PC_V_restore_reserve,
