@@ -71,6 +71,7 @@ static struct {
 	int pid;             /* whose pager this is: a vfork child shares our memory, not our pager */
 	bool started;
 	bool quit;
+	bool filtered; /* has quit, and the program's system calls are filtered */
 	unsigned pauses;
 	bool forking; /* between before and parent or child, with lock held */
 	bool fork_paused;
@@ -673,12 +674,17 @@ static void unblock_signals(struct mask old)
 		pc_fatal("a thread's signals cannot be unblocked", old.signals, 0);
 }
 
+bool pager_silent(void)
+{
+	return !host.started || load_relaxed(&host.filtered);
+}
+
 /* False for a process that shares or copies our memory without being who started the pager. */
 static bool enter_host(void)
 {
 	struct mask old;
 
-	if (!host.started || sys_getpid() != host.pid)
+	if (pager_silent() || sys_getpid() != host.pid)
 		return false;
 	old = block_signals();
 	lock_take(&host.lock);
@@ -824,6 +830,7 @@ void pager_quit(enum pc_inert reason)
 		segment_own();
 	}
 	host.quit = true;
+	store_relaxed(&host.filtered, host.filtered || reason == PC_INERT_SECCOMP);
 	show(PC_STATE_INERT, reason);
 	leave_host();
 }
@@ -925,7 +932,7 @@ void pager_forkless(pc_addr start, pc_addr end, bool on)
 
 bool pager_follows(void)
 {
-	return options.evict == EVICT_MADVISE && options.enable;
+	return options.evict == EVICT_MADVISE && !pager_silent();
 }
 
 void pager_mapped(pc_addr start, pc_addr end)

@@ -60,6 +60,12 @@ void pager_continue(void);
 void pager_quit(enum pc_inert reason);
 
 /*
+ * There is no pager, or it has left because system calls are filtered: none may be made in the
+ * program's name that the program would not make. Nothing below makes one then. By any thread.
+ */
+bool pager_silent(void);
+
+/*
  * Fork. before: everything is restored and quiet when it returns. parent: goes on as before. child:
  * starts afresh (a segment, a userfaultfd and threads of its own). Registered so that `before` runs
  * last of all prepare handlers and `child` first of all child handlers.

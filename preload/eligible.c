@@ -143,10 +143,12 @@ static bool status_says(const char *status, const char *field)
 	return *status >= '1' && *status <= '9';
 }
 
-static enum pc_inert watched(void)
+enum pc_inert eligible_unwatched(void)
 {
 	char status[8192];
 
+	if (!options.enable)
+		return PC_INERT_DISABLED;
 	if (!read_text("/proc/self/status", status, sizeof(status)))
 		return PC_INERT_MISSING_CAP;
 	if (status_says(status, "TracerPid:"))
@@ -161,8 +163,6 @@ static bool listed(const char *list, struct program p)
 
 enum pc_inert eligible(struct program program)
 {
-	if (!options.enable)
-		return PC_INERT_DISABLED;
 	if (options.only.s[0] && !listed(options.only.s, program))
 		return PC_INERT_NOT_LISTED;
 	if (listed(options.except.s, program) || is_built_in(program))
@@ -173,7 +173,5 @@ enum pc_inert eligible(struct program program)
 		return PC_INERT_REALTIME;
 	if (is_limited(RLIMIT_AS) || is_limited(RLIMIT_DATA))
 		return PC_INERT_RLIMIT;
-	if (counts_every_page())
-		return PC_INERT_OVERCOMMIT;
-	return watched();
+	return counts_every_page() ? PC_INERT_OVERCOMMIT : PC_INERT_NONE;
 }

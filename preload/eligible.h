@@ -3,7 +3,7 @@
  *
  * WHY   To be inert is always allowed and never wrong, so everything that is known to go badly is
  *       refused before a thread is started.
- * DESIGN  Asked once, in the constructor, cheapest question first: most processes are short, and
+ * DESIGN  Asked once, in the constructor, cheapest question first but for one: most processes are short, and
  *         what they are asked delays them.
  */
 #ifndef PC_PRELOAD_ELIGIBLE_H
@@ -18,6 +18,12 @@ struct program {
 
 /* PC_INERT_NONE, or why not. `options` has been filled. A list that has either name has it. */
 enum pc_inert eligible(struct program program);
+
+/*
+ * The same, as far as a tracer or a filter of system calls decides it. To be asked first: it makes
+ * no calls but those that every program's loader makes, and a filter may not allow the others.
+ */
+enum pc_inert eligible_unwatched(void);
 
 /* True if the program was started with more rights than its user has (set-user-id and the like). */
 bool eligible_is_secure(void);

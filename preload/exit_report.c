@@ -1,17 +1,21 @@
 #include "exit_report.h"
 
+#include "base/atomic.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/options.h"
 #include "base/stats.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "pager.h"
 #include "report/render.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PATH_BYTES (PATH_MAX + PC_OPTION_TEXT)
@@ -109,13 +113,11 @@ static void complain(const char *what, int err)
 		log_line(LOG_ERROR, what, "errno", (uint64_t)-err, NULL, 0);
 }
 
-void exit_report(void)
+static void write_reports(void)
 {
 	struct report r;
 	enum report_fault fault;
 
-	if (!csv_path[0] && !options.summary.s[0])
-		return;
 	fault = report_open(&r, stats_segment(), stats_segment_bytes(), sys_monotonic());
 	if (fault) {
 		log_say(LOG_INFO, report_fault_text(fault));
@@ -127,4 +129,39 @@ void exit_report(void)
 		complain("SUMMARY could not be written", append(summary_path, &r, summary));
 	else if (options.summary.s[0])
 		complain("SUMMARY could not be written", summary_to_stderr(&r));
+}
+
+#define BIT(signal) (1ull << ((signal)-1))
+
+/* The two that a write raises, of this thread alone. */
+static uint64_t hold_back(void)
+{
+	const uint64_t raised = BIT(SIGPIPE) | BIT(SIGXFSZ);
+	uint64_t before = 0;
+
+	SYS4(__NR_rt_sigprocmask, SIG_BLOCK, &raised, &before, sizeof(before));
+	return before;
+}
+
+static void let_go(uint64_t before)
+{
+	const uint64_t raised = (BIT(SIGPIPE) | BIT(SIGXFSZ)) & ~before;
+	const struct timespec at_once = {0, 0};
+
+	while (SYS4(__NR_rt_sigtimedwait, &raised, NULL, &at_once, sizeof(raised)) > 0)
+		;
+	SYS4(__NR_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof(before));
+}
+
+void exit_report(void)
+{
+	uint64_t before;
+
+	if (!csv_path[0] && !options.summary.s[0])
+		return;
+	if (load_relaxed(&stats_segment()->inert_reason) == PC_INERT_SECCOMP)
+		return;
+	before = hold_back();
+	write_reports();
+	let_go(before);
 }

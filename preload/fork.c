@@ -14,7 +14,7 @@ static __thread bool prepared; /* between pager_fork_before() and its second hal
  */
 static void before(void)
 {
-	const bool ours = sys_getpid() == home;
+	const bool ours = !pager_silent() && sys_getpid() == home;
 
 	if (ours)
 		pager_fork_before();
@@ -32,8 +32,10 @@ static void parent(void)
 
 static void child(void)
 {
-	home = sys_getpid();
 	threads_fork_child();
+	if (pager_silent())
+		return;
+	home = sys_getpid();
 	if (!prepared)
 		return;
 	prepared = false;

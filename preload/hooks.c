@@ -157,7 +157,7 @@ static size_t shm_bytes(int id)
 /* Replaces what is mapped there, and no event tells of it. */
 HOOK(void *, shmat, (int id, const void *at, int flags))
 {
-	size_t len = at && flags & SHM_REMAP ? shm_bytes(id) : 0;
+	size_t len = at && flags & SHM_REMAP && !pager_silent() ? shm_bytes(id) : 0;
 	void *ret;
 
 	layout_strike(at, len);
@@ -323,7 +323,7 @@ static bool limits_memory(int resource, const struct rlimit *limit)
 	struct iovec to = {&wanted, sizeof(wanted)};
 	struct iovec from = {(void *)(uintptr_t)limit, sizeof(wanted)};
 
-	if (!limit || (resource != RLIMIT_AS && resource != RLIMIT_DATA))
+	if (pager_silent() || !limit || (resource != RLIMIT_AS && resource != RLIMIT_DATA))
 		return false;
 	return SYS6(__NR_process_vm_readv, sys_getpid(), &to, 1, &from, 1, 0) > 0 &&
 	       wanted.rlim_cur != RLIM_INFINITY;
@@ -345,7 +345,7 @@ HOOK(int, setrlimit64, (int resource, const struct rlimit *limit))
 
 HOOK(int, prlimit64, (pid_t pid, int resource, const struct rlimit *limit, struct rlimit *old))
 {
-	if ((!pid || pid == sys_getpid()) && limits_memory(resource, limit))
+	if (limits_memory(resource, limit) && (!pid || pid == sys_getpid()))
 		pager_quit(PC_INERT_RLIMIT);
 	return real.prlimit64(pid, resource, limit, old);
 }

@@ -72,10 +72,18 @@ static void leave_alone(enum pc_inert reason)
 	pager_refuse(reason);
 }
 
-static void manage(struct program program)
+static void manage(const char *argv0)
 {
-	enum pc_inert why_not = eligible(program);
+	enum pc_inert why_not = eligible_unwatched();
+	struct program program = {0};
+	char path[PATH_MAX];
 
+	if (why_not != PC_INERT_SECCOMP)
+		exit_report_prepare();
+	if (!why_not) {
+		program = program_names(argv0, path);
+		why_not = eligible(program);
+	}
 	if (!why_not && (fork_register() || pager_start(program.called)))
 		why_not = PC_INERT_NO_THREAD;
 	if (why_not)
@@ -84,8 +92,6 @@ static void manage(struct program program)
 
 static void begin(const char *argv0, char *const *envp)
 {
-	char path[PATH_MAX];
-
 	real_resolve();
 	if (eligible_is_secure()) {
 		pager_refuse(PC_INERT_SECURE);
@@ -94,8 +100,7 @@ static void begin(const char *argv0, char *const *envp)
 	if (!read_options(envp))
 		return;
 	reports = options.enable;
-	exit_report_prepare();
-	manage(program_names(argv0, path));
+	manage(argv0);
 }
 
 __attribute__((constructor)) static void at_start(int argc, char **argv, char **envp)

@@ -60,6 +60,10 @@ static struct birth born(struct birth *b)
 	struct birth copy = *b;
 
 	store_release(&b->pending, 0u);
+	if (pager_silent()) {
+		pager_thread_unborn();
+		return copy;
+	}
 	pager_thread_born((int)sys_gettid(), (pc_addr)pthread_self(),
 			  (pc_addr)__builtin_frame_address(0));
 	return copy;
