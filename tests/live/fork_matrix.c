@@ -331,19 +331,22 @@ static void *busy(void *arg)
 	return NULL;
 }
 
-static void among_threads(long forks, uint64_t until)
+/* How many forks there was time for. */
+static long among_threads(long forks, uint64_t until)
 {
 	pthread_t t[BUSY];
+	long i = 0;
 
-	for (uintptr_t i = 0; i < BUSY; i++)
-		HOST_CHECK(pthread_create(&t[i], NULL, busy, (void *)i) == 0);
+	for (uintptr_t k = 0; k < BUSY; k++)
+		HOST_CHECK(pthread_create(&t[k], NULL, busy, (void *)k) == 0);
 	/* The others would leave the child with locks of libc that are held by threads it has not.
 	 */
-	for (long i = 0; i < forks && host_now_ms() < until; i++)
+	for (; i < forks && host_now_ms() < until; i++)
 		one(BY_FORK);
 	enough = true;
-	for (unsigned i = 0; i < BUSY; i++)
-		HOST_CHECK(pthread_join(t[i], NULL) == 0);
+	for (unsigned k = 0; k < BUSY; k++)
+		HOST_CHECK(pthread_join(t[k], NULL) == 0);
+	return i;
 }
 
 /* ---- the whole ----------------------------------------------------------------------------- */
@@ -382,7 +385,7 @@ int main(void)
 	unseen();
 	for (; i < forks - threaded && host_now_ms() < until; i++)
 		one(COUNT_OF(ways) + 1);
-	among_threads(threaded, until + 10000);
+	threaded = among_threads(threaded, until + 10000);
 	reads_all();
 	fprintf(stderr, "figure: %ld forks and %ld among %d threads\n", i, threaded, BUSY);
 	return 0;
