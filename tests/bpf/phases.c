@@ -481,6 +481,17 @@ static int judge_births(const struct moment *m, const struct faults_wanted *want
 	return m->total.exceptions_missed || (wanted->births_lost && !m->total.births_missed);
 }
 
+/* A kernel or a user that may not is a reason to skip; programs that are not taken are a failure. */
+static void check_open(int err, const struct unable *why)
+{
+	if (err == -EPERM || err == -ENOENT)
+		skip(why->text);
+	if (!err)
+		return;
+	printf("FAIL: %s\n", why->text);
+	exit(1);
+}
+
 static int run(const struct phase *phase, const struct faults_wanted *wanted)
 {
 	struct moment before, after;
@@ -489,8 +500,7 @@ static int run(const struct phase *phase, const struct faults_wanted *wanted)
 	int to, from, wrong;
 	pid_t pid;
 
-	if (faults_open(&f, wanted, &why) != 0)
-		skip(why.text);
+	check_open(faults_open(&f, wanted, &why), &why);
 	pid = start_child(phase, &to, &from);
 	stop(from);
 	check(faults_follow(f, session_pidfd(pid)) == 0, "faults_follow");

@@ -48,6 +48,17 @@ static void check(int ok, const char *what)
 	exit(1);
 }
 
+/* A kernel or a user that may not is a reason to skip; programs that are not taken are a failure. */
+static void check_open(int err, const struct unable *why)
+{
+	if (err == -EPERM || err == -ENOENT)
+		skip(why->text);
+	if (!err)
+		return;
+	printf("FAIL: %s\n", why->text);
+	exit(1);
+}
+
 /* --- the child ------------------------------------------------------------------------------ */
 
 struct child {
@@ -219,8 +230,8 @@ static int test_ends(void)
 	start(&c, fault);
 	for (size_t i = 0; i < WAYS; i++) {
 		session_forgo(ways[i].forgone);
-		if (stall_open(&s[i], &why) != 0 || stall_follow(s[i], c.pid, c.pidfd, &why) != 0)
-			skip(why.text);
+		check_open(stall_open(&s[i], &why), &why);
+		check_open(stall_follow(s[i], c.pid, c.pidfd, &why), &why);
 	}
 	expected = let_work(&c);
 	for (size_t i = 0; i < WAYS; i++) {
@@ -290,8 +301,7 @@ static int test_splits(void)
 	start(&c, split);
 	for (size_t i = 0; i < WAYS; i++) {
 		session_forgo(ways[i].forgone);
-		if (thp_open(&t[i], c.pidfd, &why) != 0)
-			skip(why.text);
+		check_open(thp_open(&t[i], c.pidfd, &why), &why);
 	}
 	all = vmstat("thp_split_pmd");
 	let_work(&c);
@@ -389,8 +399,7 @@ static int test_pageout(void)
 	wanted.pidfd = c.pidfd;
 	for (size_t i = 0; i < WAYS; i++) {
 		session_forgo(ways[i].forgone);
-		if (reclaim_open(&r[i], &wanted, &why) != 0)
-			skip(why.text);
+		check_open(reclaim_open(&r[i], &wanted, &why), &why);
 	}
 	gone = let_work(&c);
 	for (size_t i = 0; i < WAYS; i++)
