@@ -18,7 +18,8 @@ static const char details[] =
     "                                           given with -- COMMAND; pins the array on request\n"
     "predicomp profile register PID [FOLDER]    from now on, whole thread groups; 4096 at most\n"
     "predicomp profile unregister PID [FOLDER]  what has ended is dropped by itself\n"
-    "predicomp profile status [FOLDER]          who is registered, and what it has used\n"
+    "predicomp profile status [FOLDER]          who is registered, and what it has used; "
+    "--json, --csv\n"
     "predicomp profile unpin [FOLDER]           takes away what a sampler that was killed has "
     "left\n"
     "\n"
@@ -222,26 +223,105 @@ static int cmd_unregister(int argc, char **argv)
 	return register_pid(argc, argv, profile_unregister);
 }
 
-static void print_process(void *arg, uint32_t tgid, const struct profile_process *p)
+static const struct option status_options[] = {
+    {"json", no_argument, NULL, 'j'},
+    {"csv", no_argument, NULL, 'c'},
+    {0},
+};
+
+struct status_view {
+	enum watch_format format;
+	struct json_object *array; /* JSON */
+	uint64_t rows;
+};
+
+static void print_status_head(const struct status_view *view)
 {
-	(void)arg;
-	if (!p->known)
-		printf("%8u %12s %10s %12s\n", tgid, "-", "-", "-");
+	if (view->format == WATCH_CSV)
+		puts("pid,minor,major,cpu_ns");
+	else if (view->format == WATCH_TEXT)
+		printf("%s%8s %12s %10s %12s%s\n", ink(stdout, INK_BOLD), "PID", "MINOR", "MAJOR",
+		       "CPU", ink(stdout, INK_PLAIN));
+}
+
+static void print_process(const struct status_view *view, uint32_t tgid, bool known,
+			  const struct profile_sample *used)
+{
+	if (view->format == WATCH_CSV && known)
+		printf("%u,%llu,%llu,%llu\n", tgid, used->minor, used->major, used->cpu_ns);
+	else if (view->format == WATCH_CSV)
+		printf("%u,,,\n", tgid);
+	else if (known)
+		printf("%8u %12llu %10llu %12s\n", tgid, used->minor, used->major,
+		       cell_time(used->cpu_ns).s);
 	else
-		printf("%8u %12llu %10llu %12s\n", tgid, p->minor - p->base_minor,
-		       p->major - p->base_major, cell_time(p->cpu_ns - p->base_cpu).s);
+		printf("%8u %12s %10s %12s\n", tgid, "-", "-", "-");
+}
+
+static void add_process(const struct status_view *view, uint32_t tgid, bool known,
+			const struct profile_sample *used)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_number(object, "pid", tgid);
+	if (known) {
+		json_number(object, "minor", (int64_t)used->minor);
+		json_number(object, "major", (int64_t)used->major);
+		json_number(object, "cpu_ns", (int64_t)used->cpu_ns);
+	}
+	json_object_array_add(view->array, object);
+}
+
+/* What is not known yet, before the first sample, is left out. */
+static void show_process(void *arg, uint32_t tgid, const struct profile_process *p)
+{
+	const struct profile_sample used = {
+	    .minor = p->minor - p->base_minor,
+	    .major = p->major - p->base_major,
+	    .cpu_ns = p->cpu_ns - p->base_cpu,
+	};
+	struct status_view *view = arg;
+
+	if (view->format == WATCH_JSON) {
+		add_process(view, tgid, p->known, &used);
+		return;
+	}
+	if (view->rows++ == 0)
+		print_status_head(view);
+	print_process(view, tgid, p->known, &used);
+}
+
+static int show_status(struct status_view *view, const char *folder)
+{
+	struct unable why;
+	int err;
+
+	view->array = json_object_new_array();
+	err = said(profile_registered(folder, show_process, view, &why), &why);
+	if (err == STATUS_OK && view->format == WATCH_JSON)
+		json_say(view->array, JSON_ALONE);
+	else if (err == STATUS_OK && view->rows == 0)
+		print_status_head(view);
+	json_object_put(view->array);
+	return err;
 }
 
 static int cmd_status(int argc, char **argv)
 {
-	struct unable why;
+	struct status_view view = {.format = WATCH_TEXT};
+	int c;
 
-	if (argc > 2)
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "", status_options, NULL)) != -1) {
+		if (c == '?')
+			return complain(STATUS_USAGE,
+					"profile status knows --json and --csv, not %s",
+					argv[optind - 1]);
+		view.format = c == 'j' ? WATCH_JSON : WATCH_CSV;
+	}
+	if (argc - optind > 1)
 		return complain(STATUS_USAGE, "profile status wants at most a FOLDER");
-	printf("%s%8s %12s %10s %12s%s\n", ink(stdout, INK_BOLD), "PID", "MINOR", "MAJOR", "CPU",
-	       ink(stdout, INK_PLAIN));
-	return said(profile_registered(argc > 1 ? argv[1] : FOLDER, print_process, NULL, &why),
-		    &why);
+	return show_status(&view, optind < argc ? argv[optind] : FOLDER);
 }
 
 static int cmd_unpin(int argc, char **argv)

@@ -193,6 +193,17 @@ until_true() {
 listed() { "$predicomp" profile status "$folder" | grep -q "^ *$target "; }
 unlisted() { ! listed; }
 until_true 100 listed || exit 3
+in_json() {
+	"$predicomp" profile status --json "$folder" | /usr/bin/python3 -c 'import json, sys
+row, = [r for r in json.load(sys.stdin) if r["pid"] == int(sys.argv[1])]
+assert row["minor"] >= 0 and row["major"] >= 0 and row["cpu_ns"] >= 0' $target 2>/dev/null
+}
+until_true 100 in_json || exit 10
+"$predicomp" profile status "$folder" --csv | grep -Eq "^$target,[0-9]+,[0-9]+,[0-9]+$" || exit 11
+sleep 30 & other=$!
+"$predicomp" profile register $other "$folder" && "$predicomp" profile unregister $other "$folder" &&
+	! "$predicomp" profile status --csv "$folder" | grep -q "^$other," || exit 12
+kill $other
 sleep 0.5
 setpriv --reuid 65534 --regid 65534 --clear-groups /usr/bin/python3 "$scratch/reader.py" "$folder/samples" $target || exit 4
 kill $target; wait $target 2>/dev/null
@@ -216,6 +227,9 @@ fi
 refuses 1 'not in a bpf file system' profile serve --pin "$scratch/no"
 refuses 2 'wants serve' profile
 refuses 2 'wants --pin FOLDER' profile serve
+refuses 2 'knows --json and --csv, not --xml' profile status --xml
+refuses 1 'is a sampler there' profile status "$scratch"
+[ -z "$("$predicomp" profile status "$scratch" 2>/dev/null)" ] || fail 'profile: a table of nothing'
 refuses 3 'no process' profile register 4194303
 refuses 2 'evict after TIME' lifecycle --then 'evict soon' -- true
 refuses 2 'evict, restore' lifecycle --then 'burn after 1s' -- true
