@@ -30,7 +30,7 @@ chmod +x "$scratch/qemu"
 expect() {
 	local status
 	LAB_QEMU=$scratch/qemu FAKE_OUT=$out FAKE_STATUS=$line FAKE_CONSOLE=$console FAKE_END=$end \
-		"$source_dir/tools/lab" --image "$scratch/image" --timeout 2 -- true \
+		"$source_dir/tools/lab" --image "$scratch/image" --timeout "$limit" -- true \
 		>"$scratch/out" 2>"$scratch/err"
 	status=$?
 	if [ "$status" != "$1" ] || { [ -n "$2" ] && ! grep -q -- "$2" "$scratch/err"; }; then
@@ -40,7 +40,7 @@ expect() {
 	fi
 }
 
-good=$'status 0 out 3 err 0\n' out=abc line=$good console="" end=85
+good=$'status 0 out 3 err 0\n' out=abc line=$good console="" end=85 limit=60
 expect 0 ''
 fail "the output is not what the machine said" < <(grep -vx abc "$scratch/out")
 line=$'status 7 out 3 err 0\n' expect 7 ''
@@ -54,7 +54,7 @@ end=1 expect 125 'not to be believed'
 end=0 line="" console='Kernel panic - not syncing' expect 125 'panicked'
 end=killed expect 125 'signal 9'
 end=killed line="" expect 125 'signal 9'
-end=hang expect 125 'hung'
+end=hang limit=2 expect 125 'hung'
 
 # What is missing is one line and status 77. Played: whoever runs this is not root, so that nothing is
 # installed, and apt has no kernel to offer.
