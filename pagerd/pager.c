@@ -993,9 +993,10 @@ bool pager_holds(pc_addr start, pc_addr end)
 	if (!pager_active() || end > PC_ADDR_MAX)
 		return false;
 	for (pc_addr at = unit_floor(start); at < end; at += PC_UNIT) {
-		const struct unit *u = range_find(at);
+		bool unsure;
+		const struct unit *u = range_find_outside(at, &unsure);
 
-		if (u && unit_any_registered(u))
+		if (unsure || (u && unit_any_registered(u)))
 			return true;
 	}
 	return false;

@@ -3,8 +3,8 @@
  *
  * WHY   To be inert is always allowed and never wrong, so everything that is known to go badly is
  *       refused before a thread is started.
- * DESIGN  Asked once, in the constructor, cheapest question first but for one: most processes are short, and
- *         what they are asked delays them.
+ * DESIGN  Asked once, in the constructor, but for one the cheapest question first: most processes are
+ *         short, and what they are asked delays them.
  */
 #ifndef PC_PRELOAD_ELIGIBLE_H
 #define PC_PRELOAD_ELIGIBLE_H

@@ -14,6 +14,7 @@ static struct {
 	uint32_t max_units;
 	uint32_t free;  /* number + 1 of the first freed unit; linked through `seen` */
 	uint32_t in_use;
+	uint32_t moves; /* of entries in slot[], begun and ended: odd during one */
 } table;
 
 static size_t part(size_t *offset, size_t bytes)
@@ -100,6 +101,15 @@ struct unit *range_find(pc_addr addr)
 	return NULL;
 }
 
+struct unit *range_find_outside(pc_addr addr, bool *unsure)
+{
+	uint32_t before = load_acquire(&table.moves); /* pairs with vacate */
+	struct unit *u = range_find(addr);
+
+	*unsure = before % 2 || load_acquire(&table.moves) != before;
+	return u;
+}
+
 static uint32_t new_number(void)
 {
 	uint32_t number = table.free;
@@ -146,6 +156,7 @@ static void vacate(uint32_t hole)
 {
 	struct unit *u;
 
+	add_acq_rel(&table.moves, 1); /* pairs with range_find_outside */
 	store_release(&table.slot[hole], 0);
 	for (uint32_t i = next_slot(hole); (u = unit_in(i)); i = next_slot(i)) {
 		if (between(hole, home_of(u->base), i))
@@ -154,6 +165,7 @@ static void vacate(uint32_t hole)
 		store_release(&table.slot[i], 0);
 		hole = i;
 	}
+	add_acq_rel(&table.moves, 1); /* pairs with range_find_outside */
 }
 
 /* There are as many groups as all units can have: this cannot fail. */

@@ -15,9 +15,10 @@
  *         Which pages are away is noted twice, in the words and in elsewhere[], far from each other:
  *         a wild write of the program to one of them must not make zeros of a page.
  * OWNS    units and words. Knows nothing of what a word means beyond "not zero".
- * THREADS range_find() by any thread inside the layout gate (outside it, it may miss a unit). range_ensure() and the setting of bits
- *         by the work thread inside the gate, or by anybody who has closed it. range_free() only
- *         with the gate closed.
+ * THREADS range_find() by any thread inside the layout gate, and by the one that frees. Outside it a
+ *         unit may be missed, for units that are freed move others about: range_find_outside() says
+ *         so. range_ensure() and the setting of bits by the work thread inside the gate, or by
+ *         anybody who has closed it. range_free() only with the gate closed.
  */
 #ifndef PC_STATE_RANGE_H
 #define PC_STATE_RANGE_H
@@ -53,6 +54,8 @@ size_t range_resident_bytes(void);
 const struct unit *range_units(void); /* all max_units, used or not: for readers of a core dump */
 
 struct unit *range_find(pc_addr addr);   /* NULL if there is none */
+/* The same by any thread, which does not wait; *unsure: there may be one though NULL is returned. */
+struct unit *range_find_outside(pc_addr addr, bool *unsure);
 struct unit *range_ensure(pc_addr addr); /* NULL if the table is full or addr too high */
 void range_free(struct unit *u);         /* nothing of it may be away or registered */
 

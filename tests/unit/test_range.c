@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 
 #include "base/stats.h"
@@ -304,6 +306,76 @@ static void test_against_the_model(void **unused)
 	assert_true(range_limit() <= UNITS);
 }
 
+/* ---- a search while others are freed ---------------------------------------------------------- */
+
+#define CHAIN  20u
+#define ROUNDS 300u
+
+/* The n-th address whose search begins at slot `home` of the smallest table for UNITS. */
+static pc_addr beginning_at(unsigned home, unsigned n)
+{
+	for (uint64_t unit = 1;; unit++)
+		if ((unit * 0x9e3779b97f4a7c15ull >> 32 & 127) == home && !n--)
+			return unit * PC_UNIT;
+}
+
+static struct {
+	uint32_t begun, ended; /* rounds */
+	pc_addr stays;
+	unsigned missed;
+} searches;
+
+static bool misses(pc_addr addr)
+{
+	bool unsure;
+
+	return !range_find_outside(addr, &unsure) && !unsure;
+}
+
+/* In each round, until it has ended: looks for the unit that stays. */
+static void *look_for_it(void *arg)
+{
+	for (uint32_t round = 1; round <= ROUNDS; round++) {
+		while (load_acquire(&searches.begun) != round) /* pairs with test */
+			sched_yield();
+		while (load_acquire(&searches.ended) != round) /* pairs with test */
+			searches.missed += misses(searches.stays);
+		store_release(&searches.begun, 0u); /* pairs with test */
+	}
+	return arg;
+}
+
+/*
+ * The unit that goes lies where the search for the one that stays begins, and that one at the end of
+ * a chain of others: it is moved to the place that has become free.
+ */
+static void test_a_unit_that_goes_hides_no_other(void **unused)
+{
+	pc_addr goes = beginning_at(0, 0);
+	pthread_t other;
+
+	(void)unused;
+	memset(&searches, 0, sizeof(searches));
+	searches.stays = beginning_at(0, 1);
+	for (unsigned i = 1; i < CHAIN; i++)
+		assert_non_null(range_ensure(beginning_at(i, 0)));
+	assert_int_equal(pthread_create(&other, NULL, look_for_it, NULL), 0);
+	for (uint32_t round = 1; round <= ROUNDS; round++) {
+		range_ensure(goes);
+		range_ensure(searches.stays);
+		store_release(&searches.begun, round); /* pairs with look_for_it */
+		for (unsigned i = 0; i < 1000; i++)
+			cpu_relax();
+		range_free(range_find(goes));
+		store_release(&searches.ended, round); /* pairs with look_for_it */
+		while (load_acquire(&searches.begun))  /* pairs with look_for_it */
+			sched_yield();
+		range_free(range_find(searches.stays));
+	}
+	assert_int_equal(pthread_join(other, NULL), 0);
+	assert_int_equal(searches.missed, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -320,6 +392,7 @@ int main(void)
 	    TEST(test_a_wrong_table_is_not_valid),
 	    TEST(test_runs_of_bits),
 	    TEST(test_against_the_model),
+	    TEST(test_a_unit_that_goes_hides_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
