@@ -7,6 +7,8 @@
 #include "base/text.h"
 
 #include <fcntl.h>
+#include <gnu/libc-version.h>
+#include <link.h>
 #include <sched.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
@@ -161,8 +163,35 @@ static bool listed(const char *list, struct program p)
 	return text_list_has(list, p.called) || text_list_has(list, p.file);
 }
 
+static bool has_address(const struct dl_phdr_info *object, uintptr_t at)
+{
+	for (unsigned i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+
+		if (part->p_type == PT_LOAD &&
+		    at - object->dlpi_addr - part->p_vaddr < part->p_memsz)
+			return true;
+	}
+	return false;
+}
+
+enum comes_first { NEITHER, WE, LIBC };
+
+static int who_comes(struct dl_phdr_info *object, size_t size, void *unused)
+{
+	(void)size;
+	(void)unused;
+	if (has_address(object, (uintptr_t)&eligible))
+		return WE;
+	/* A function that nobody else defines, or takes the address of. */
+	return has_address(object, (uintptr_t)&gnu_get_libc_version) ? LIBC : NEITHER;
+}
+
 enum pc_inert eligible(struct program program)
 {
+	/* In the order in which the loader looks for what is called. */
+	if (dl_iterate_phdr(who_comes, NULL) != WE)
+		return PC_INERT_LATE;
 	if (options.only.s[0] && !listed(options.only.s, program))
 		return PC_INERT_NOT_LISTED;
 	if (listed(options.except.s, program) || is_built_in(program))

@@ -69,8 +69,9 @@ static int append(const char *path, const struct report *r,
 		  void (*render)(const struct report *, struct text *, bool first))
 {
 	struct text t = text_begin(rendered, sizeof(rendered));
-	long fd =
-	    SYS4(__NR_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	/* A pipe that nobody reads is refused so, instead of holding the program's end up. */
+	const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK;
+	long fd = SYS4(__NR_openat, AT_FDCWD, path, flags, 0644);
 	int err;
 
 	if (fd < 0)

@@ -16,3 +16,9 @@ status=$?
 )
 status=$?
 [ "$status" = 0 ] || fail "ends with $status where files may not grow"
+
+mkfifo "$scratch/unread"
+PREDICOMP_CSV=$scratch/unread LD_PRELOAD=$library timeout 20 /bin/true 2>"$scratch/said"
+status=$?
+[ "$status" = 0 ] || fail "ends with $status where the report is a pipe that nobody reads"
+grep -q 'CSV could not be written' "$scratch/said" || fail "does not say so: $(cat "$scratch/said")"
