@@ -178,12 +178,15 @@ uint32_t codec_sum(uint32_t seed, const void *bytes, size_t n)
 	const size_t strand = n / 24 * 8;
 	const unsigned char *at = bytes;
 	uint32_t sum[3] = {seed, 0, 0};
+	unsigned char others[8];
 
 	if (crc_by_cpu_works())
 		strands_by_cpu(sum, at, strand);
 	else
 		for (unsigned i = 0; i < 3; i++)
 			sum[i] = codec_crc_portable(sum[i], at + i * strand, strand);
+	for (unsigned i = 0; i < sizeof(others); i++)
+		others[i] = (unsigned char)(sum[1 + i / 4] >> i % 4 * 8);
 	sum[0] = codec_crc(sum[0], at + 3 * strand, n - 3 * strand);
-	return codec_crc(sum[0], &sum[1], 2 * sizeof(sum[1]));
+	return codec_crc(sum[0], others, sizeof(others));
 }
