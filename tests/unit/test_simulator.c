@@ -51,6 +51,9 @@
 #define CROSSED_SHARE  50u
 #define LEFT_SHARE     2000u
 #define CROWD_SHARE    3u
+#define STREAM_SHARE   25u
+#define LATE_PAUSE     2000
+#define STREAM_SPAN    200u
 #define STREAM_BEFORE  64u /* enough for five faults, though each brings neighbours along */
 #define STREAM_BEYOND  20u
 #define STREAM_STRIDE  3u
@@ -99,6 +102,8 @@ static struct {
 	unsigned programs, ended;
 	struct program program[PROGRAMS_MAX];
 	unsigned pager_actor[PAGERS];
+	unsigned late_actor;
+	bool is_late; /* there is one, see late_main() */
 	unsigned pagers;
 	struct fault_thread pager[PAGERS];
 	struct work work;
@@ -125,7 +130,7 @@ static const uint8_t zeros[PC_PAGE];
 static const pc_ns pauses[] = {20000, 200000, 2 * PC_MS};
 
 static uint8_t scratch[PC_PAGE];
-static uint8_t restore_buffer[PAGERS + 1][AROUND_MAX * PC_PAGE];
+static uint8_t restore_buffer[PAGERS + 2][AROUND_MAX * PC_PAGE];
 static void *range_memory, *staging_space, *staging_table, *store_space, *store_table, *segment;
 
 enum kind_of_bytes { SAME_WORDS, TEXT, NOISE, SPARSE, KINDS_OF_BYTES };
@@ -713,9 +718,9 @@ static const struct mood moods[] = {
     {"rrrwwRWtkf", 12},		  /* touching, while memory leaves as fast as it can */
     {"rwRWddddt", 10},		  /* discarding */
     {"rrRWmoudxxxgptff", 8},	  /* the layout in motion */
-    {"ssswWrt", 12},		  /* from unit to unit */
     {"rrrrrwwd", 15},		  /* a crowd, see begin_crowd() */
 };
+static const struct mood streams = {"ssswWrt", 12}; /* from unit to unit, see begin_streams() */
 
 static void act(struct program *p, char letter)
 {
@@ -924,7 +929,7 @@ static bool pagers_ended(const void *arg)
 	for (unsigned i = 0; i < sim.pagers; i++)
 		if (!actors_ended(sim.pager_actor[i]))
 			return false;
-	return true;
+	return !sim.is_late || actors_ended(sim.late_actor);
 }
 
 static bool programs_ended(const void *arg)
@@ -976,6 +981,32 @@ static void work_main(void *arg)
 static void pager_main(void *arg)
 {
 	fault_loop(arg);
+}
+
+/*
+ * A pager that read its reports long ago: whoever asked has been answered since, by another one that had
+ * a second thread's report of the same page.
+ */
+static void late_main(void *arg)
+{
+	struct restorer r = {.slot = GATE_PAGER0 + sim.pagers, .page = restore_buffer[PAGERS + 1]};
+
+	(void)arg;
+	while (!load_acquire(&sim.pager[0].stop)) {
+		const pc_addr at = model_addr(some_page());
+		const struct uffd_event report = {
+		    .kind = UFFD_FAULT,
+		    .start = at,
+		    .end = at + PC_PAGE,
+		    .write = actors_chance(2),
+		    .wp = world.way == WAY_MADVISE && actors_chance(2),
+		};
+
+		restore_fault(&r, &report);
+		if (r.quiet)
+			uffd_wake(&world.uffd, r.rest, r.rest + PC_UNIT);
+		actor_sleep(1 + actors_roll(LATE_PAUSE));
+	}
 }
 
 /* ---- what has no part in it ----------------------------------------------------------------- */
@@ -1113,7 +1144,7 @@ static void begin_world(void)
 	world.everything = !options.cold_age;
 	world.keep_below = codec_keep_below((unsigned)options.min_savings);
 	world.max_runs = actors_chance(8) ? 3 : 1000;
-	gate_reset(&world.gate, GATE_PAGER0 + sim.pagers);
+	gate_reset(&world.gate, GATE_PAGER0 + sim.pagers + sim.is_late);
 	discover_forget();
 	forget_settled();
 	sample_start(1000);
@@ -1170,6 +1201,8 @@ static void spawn_all(void)
 	}
 	for (unsigned i = 0; i < sim.pagers; i++)
 		sim.pager_actor[i] = actors_spawn("pager", pager_main, &sim.pager[i]);
+	if (sim.is_late)
+		sim.late_actor = actors_spawn("late pager", late_main, NULL);
 	actors_spawn("work", work_main, NULL);
 }
 
@@ -1203,6 +1236,30 @@ static void begin_crowd(struct model_odds *odds)
 	*odds = (struct model_odds){.interrupt = 8, .gap = 100, .linger = 1};
 }
 
+/*
+ * The border of units is inside, and the pager free to bring back what it will. By the seed's number:
+ * drawn, it would have changed what all the other seeds show.
+ */
+static void begin_streams(void)
+{
+	if (sim.seed % STREAM_SHARE)
+		return;
+	sim.span = STREAM_SPAN;
+	sim.low = (MODEL_PAGES - sim.span) / 2;
+	sim.mood = &streams;
+	options.fault_around = 0;
+}
+
+/* The pages are few, for it is on one that all must meet. By number, too. */
+static void begin_late(void)
+{
+	sim.is_late = sim.seed % STREAM_SHARE == 1;
+	if (!sim.is_late)
+		return;
+	sim.span = CROWD_PAGES;
+	sim.mood = &moods[1];
+}
+
 /* NULL, or what went wrong. */
 static const char *run_seed(uint64_t seed, enum model_law broken, bool trace)
 {
@@ -1224,6 +1281,8 @@ static const char *run_seed(uint64_t seed, enum model_law broken, bool trace)
 	begin_program();
 	odds = some_odds();
 	begin_options();
+	begin_streams();
+	begin_late();
 	if (actors_chance(CROWD_SHARE))
 		begin_crowd(&odds);
 	if (actors_chance(FAMINE_SHARE))
