@@ -108,10 +108,11 @@ static int start_clock(void)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct stall_record *r = record_of(task);
 
-	if (!r && is_late(task) && !thread_followed(task, FOLLOWED_BORN))
-		__sync_fetch_and_add(&faults_untimed, 1);
-	if (!r)
+	if (!r && is_late(task)) {
+		if (!thread_followed(task, FOLLOWED_BORN))
+			__sync_fetch_and_add(&faults_untimed, 1);
 		r = record_of(task);
+	}
 	if (!r)
 		return 0;
 	if (r->began)

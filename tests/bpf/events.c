@@ -17,22 +17,14 @@
 
 #include "bpf/faults.h"
 #include "bpf/session.h"
+#include "test.h"
 
-#define SKIPPED	 77
 #define PAGE	 4096ul
 #define MANY	 5000ul
 #define SINGLE	 12ul
 #define PAGES	 (MANY + SINGLE)
 #define BYTES	 (PAGES * PAGE)
 #define PATIENCE 30 /* seconds; a tenth of one is what it takes */
-
-static void check(int ok, const char *what)
-{
-	if (ok)
-		return;
-	printf("FAIL: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 /* What has been heard of the child's pages. */
 struct heard {
@@ -128,10 +120,7 @@ int main(int argc, char **argv)
 		close(told[1]);
 		be_child(p, told[0], answer[1]);
 	}
-	if (faults_open(&f, &wanted, &why) != 0) {
-		printf("SKIP: %s\n", why.text);
-		return SKIPPED;
-	}
+	check_open(faults_open(&f, &wanted, &why), &why);
 	if (wanted.crowded)
 		check(faults_follow(f, session_pidfd(getpid())) == 0, "faults_follow");
 	check(faults_follow(f, session_pidfd(child)) == 0, "faults_follow");

@@ -27,29 +27,15 @@
 
 #include "bpf/faults.h"
 #include "bpf/session.h"
+#include "test.h"
 
-#define SKIPPED 77
-#define PAGE	4096ul
-#define PAGES	16384ul /* 64 MB */
-#define BYTES	(PAGES * PAGE)
-#define TRIES	1000
-#define SLICES	64ul
+#define PAGE   4096ul
+#define PAGES  16384ul /* 64 MB */
+#define BYTES  (PAGES * PAGE)
+#define TRIES  1000
+#define SLICES 64ul
 
 static char file_path[] = "/var/tmp/predicomp-phases-XXXXXX";
-
-_Noreturn static void skip(const char *why)
-{
-	printf("SKIP: %s\n", why);
-	exit(SKIPPED);
-}
-
-static void check(int ok, const char *what)
-{
-	if (ok)
-		return;
-	printf("FAIL: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 /* --- the phases, in the child --------------------------------------------------------------- */
 
@@ -479,17 +465,6 @@ static int judge_births(const struct moment *m, const struct faults_wanted *want
 	if (wanted->births_lost && !m->total.births_missed)
 		puts("FAIL: every birth found memory");
 	return m->total.exceptions_missed || (wanted->births_lost && !m->total.births_missed);
-}
-
-/* A kernel or a user that may not is a reason to skip; programs that are not taken are a failure. */
-static void check_open(int err, const struct unable *why)
-{
-	if (err == -EPERM || err == -ENOENT)
-		skip(why->text);
-	if (!err)
-		return;
-	printf("FAIL: %s\n", why->text);
-	exit(1);
 }
 
 static int run(const struct phase *phase, const struct faults_wanted *wanted)

@@ -23,41 +23,16 @@
 #include "bpf/session.h"
 #include "bpf/stall.h"
 #include "bpf/thp.h"
+#include "test.h"
 
-#define SKIPPED 77
-#define PAGE	4096ul
-#define HUGE	(2ul << 20)
-#define PAGES	4096ul /* 16 MB */
-#define BYTES	(PAGES * PAGE)
+#define PAGE	 4096ul
+#define HUGE	 (2ul << 20)
+#define PAGES	 4096ul /* 16 MB */
+#define BYTES	 (PAGES * PAGE)
 #define HUGES	 16ul
 #define FAILURES 16
 
 static char file_path[] = "/var/tmp/predicomp-ways-XXXXXX";
-
-_Noreturn static void skip(const char *why)
-{
-	printf("SKIP: %s\n", why);
-	exit(SKIPPED);
-}
-
-static void check(int ok, const char *what)
-{
-	if (ok)
-		return;
-	printf("FAIL: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-/* A kernel or a user that may not is a reason to skip; programs that are not taken are a failure. */
-static void check_open(int err, const struct unable *why)
-{
-	if (err == -EPERM || err == -ENOENT)
-		skip(why->text);
-	if (!err)
-		return;
-	printf("FAIL: %s\n", why->text);
-	exit(1);
-}
 
 /* --- the child ------------------------------------------------------------------------------ */
 

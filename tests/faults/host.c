@@ -6,7 +6,6 @@
  */
 #include "live/host.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 
@@ -86,7 +85,8 @@ static void change_unseen(void)
 {
 	char *at = host_cold(SMALL, 6), *room = host_map(SMALL);
 
-	long to = raw(__NR_mremap, (long)at, SMALL, SMALL, MREMAP_MAYMOVE | MREMAP_FIXED, (long)room);
+	long to =
+	    raw(__NR_mremap, (long)at, SMALL, SMALL, MREMAP_MAYMOVE | MREMAP_FIXED, (long)room);
 
 	/* Since Linux 6.17 it moves mapping by mapping, and ends so at one that is registered. */
 	HOST_CHECK(to == (long)room || to == -EFAULT);
@@ -152,14 +152,7 @@ static void *keep_busy(void *arg)
 
 static unsigned open_files(void)
 {
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	HOST_CHECK(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
+	return host_entries("/proc/self/fd");
 }
 
 /* A new thread, whose control block may lie in what has just been cold. */

@@ -3,6 +3,7 @@
  * same text must give the same mappings and the same answer however it arrives.
  */
 #include "kernel/vma.h"
+#include "fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -77,8 +78,6 @@ static int walk(bool smaps, uint8_t cut, const uint8_t *text, size_t n, struct d
 	mix(d, (uint64_t)err);
 	return err;
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {

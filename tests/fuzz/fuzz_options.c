@@ -8,6 +8,7 @@
  */
 #include "base/options.h"
 #include "base/text.h"
+#include "fuzz.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,13 +17,6 @@
 #define INPUT_MAX   600 /* beyond every limit of names, texts and lines */
 #define ENTRY_BYTES (INPUT_MAX + 100)
 #define PREFIX	    "PREDICOMP_"
-#define PROMISE(c)                                                                                 \
-	do {                                                                                       \
-		if (!(c))                                                                          \
-			abort();                                                                   \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_parser(int (*parse)(const char *, uint64_t *), const char *text)
 {

@@ -4,9 +4,8 @@
  * The acts succeed, are refused as when the process cannot be managed, and cannot be done yet, in turn.
  *
  * Checked: a request is carried out once, by the act that it names, and answered, or stays when it
- * cannot be done yet; what no tool asks
- * for changes nothing; an option takes what options.def allows and no more, nor does another option
- * change; what the pager makes of the options is in bounds.
+ * cannot be done yet; what no tool asks for changes nothing; an option takes what options.def allows and
+ * no more, nor does another option change; what the pager makes of the options is in bounds.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -16,19 +15,13 @@
 #include "base/options.h"
 #include "mailbox.h"
 #include "state/codec.h"
+#include "fuzz.h"
 
 #define RECORD	     10
 #define BEYOND	     0xff
 #define RECORDS_MAX  64
 #define ACT_DONE     12345u
 #define MEMORY_LIMIT (3ull << 30)
-#define PROMISE(c)                                                                                 \
-	do {                                                                                       \
-		if (!(c))                                                                          \
-			abort();                                                                   \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum act { ACT_RESTORE, ACT_RESUME, ACT_EVICT, ACT_SET, ACTS };
 

@@ -9,19 +9,13 @@
  */
 #include "base/stats.h"
 #include "report/render.h"
+#include "fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define INPUT_MAX 65536
 #define EDIT	  3 /* bytes: offset low, offset high, value */
-#define PROMISE(c)                                                                                 \
-	do {                                                                                       \
-		if (!(c))                                                                          \
-			abort();                                                                   \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char buf[RENDER_CSV_BYTES];
 

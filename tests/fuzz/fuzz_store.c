@@ -9,11 +9,10 @@
 #include "base/check.h"
 #include "base/types.h"
 #include "state/store.h"
+#include "fuzz.h"
 
 #define STORE_BYTES (16 * STORE_SLAB)
 #define ENTRIES	    256u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct operation {
 	uint8_t verb;

@@ -9,8 +9,7 @@
 
 #include "base/check.h"
 #include "state/codec.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static struct codec_state state;
 static bool started;

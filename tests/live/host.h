@@ -12,6 +12,7 @@
 #ifndef LIVE_HOST_H
 #define LIVE_HOST_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -198,6 +199,19 @@ static inline void *host_cold(size_t len, uint64_t seed)
 
 	host_turn_cold(at, len, seed);
 	return at;
+}
+
+/* How many names a folder has, "." and ".." among them. */
+static inline unsigned host_entries(const char *folder)
+{
+	DIR *d = opendir(folder);
+	unsigned n = 0;
+
+	HOST_CHECK(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
 }
 
 /* The child's exit status as a shell shows it. */
