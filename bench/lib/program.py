@@ -91,7 +91,7 @@ class Program:
         """Ends its input and waits; it must end well. What it printed, and its CPU seconds."""
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
-        self.process.send_signal(signal.SIGCONT)
+        self.resume()
         out = words(self.process.stdout.read())
         self.reap()
         if self.process.returncode != 0:
@@ -104,7 +104,7 @@ class Program:
 
     def turn(self, ms):
         """Lets it work for so long, its other threads too. What it printed."""
-        self.process.send_signal(signal.SIGCONT)
+        self.resume()
         said = self.ask(str(ms))
         self.halt()
         return said
@@ -113,6 +113,9 @@ class Program:
         """Stops all its threads, and waits until they are."""
         self.process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, self.pid, os.WSTOPPED)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
 
     # --- memory
 
