@@ -374,6 +374,18 @@ static void say_why(enum pc_inert reason)
 	log_say(LOG_INFO, cap >= 0 ? missing_texts[cap] : inert_texts[reason]);
 }
 
+static enum pc_inert cannot_start(int err)
+{
+	log_line(LOG_INFO, "cannot start", "errno", (uint64_t)-err, NULL, 0);
+	return PC_INERT_MISSING_CAP;
+}
+
+static void leave_alone(enum pc_inert reason)
+{
+	say_why(reason);
+	show(PC_STATE_INERT, reason);
+}
+
 static void activate(void)
 {
 	enum pc_inert reason = unfit();
@@ -385,13 +397,10 @@ static void activate(void)
 		clock_settle();
 		err = ready_work() ? open_world() : -ENOMEM;
 		if (err)
-			log_line(LOG_INFO, "cannot start", "errno", (uint64_t)-err, NULL, 0);
-		if (err)
-			reason = PC_INERT_MISSING_CAP;
+			reason = cannot_start(err);
 	}
 	if (reason != PC_INERT_NONE) {
-		say_why(reason);
-		show(PC_STATE_INERT, reason);
+		leave_alone(reason);
 		return;
 	}
 	sample_start((int)sys_getpid());
@@ -627,15 +636,29 @@ static pc_ns round_of_work(pc_ns wait)
 	return LOOK_EVERY;
 }
 
+/* What the work thread needs, managed or not. */
+static int settle(void)
+{
+	int err = own_descriptors();
+
+	if (!err)
+		err = segment_publish();
+	if (!err)
+		err = pressure_open(&world.pressure);
+	return err;
+}
+
 static int work_main(void *arg)
 {
+	int err;
 	pc_ns wait = options.min_rss <= LOOK_SMALL ? PC_MS : LOOK_FIRST;
 
 	(void)arg;
 	SYS2(__NR_prctl, PR_SET_NAME, PC_THREAD_NAME);
 	clock_start();
-	if (own_descriptors() || segment_publish() || pressure_open(&world.pressure)) {
-		show(PC_STATE_INERT, PC_INERT_MISSING_CAP);
+	err = settle();
+	if (err) {
+		leave_alone(cannot_start(err));
 		return 0;
 	}
 	discover_forget();

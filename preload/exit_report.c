@@ -108,10 +108,17 @@ static int summary_to_stderr(const struct report *r)
 	return write_all(STDERR_FILENO, &t);
 }
 
-static void complain(const char *what, int err)
+static void complain(const char *option, const char *path, int err)
 {
-	if (err)
-		log_line(LOG_ERROR, what, "errno", (uint64_t)-err, NULL, 0);
+	char line[256];
+	struct text t = text_begin(line, sizeof(line));
+
+	if (!err)
+		return;
+	text_str(&t, option);
+	text_str(&t, " could not be written: ");
+	text_shown(&t, path, sizeof(line) / 2);
+	log_line(LOG_ERROR, line, "errno", (uint64_t)-err, NULL, 0);
 }
 
 static void write_reports(void)
@@ -125,11 +132,11 @@ static void write_reports(void)
 		return;
 	}
 	if (csv_path[0])
-		complain("CSV could not be written", append(csv_path, &r, csv));
+		complain("CSV", csv_path, append(csv_path, &r, csv));
 	if (summary_path[0])
-		complain("SUMMARY could not be written", append(summary_path, &r, summary));
+		complain("SUMMARY", summary_path, append(summary_path, &r, summary));
 	else if (options.summary.s[0])
-		complain("SUMMARY could not be written", summary_to_stderr(&r));
+		complain("SUMMARY", "stderr", summary_to_stderr(&r));
 }
 
 #define BIT(signal) (1ull << ((signal)-1))

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # report_unread.sh LIBRARY: a program whose report cannot be written, because nobody reads the pipe or files
-# may not grow, ends as it would have ended.
+# may not grow, ends as it would have ended, and hears which file it was. The library cannot begin
+# where no file may grow, and says so.
 . "$(dirname "$0")/real.bash" "$@"
-needs env mkfifo
+needs env mkfifo sleep
 
 mkfifo "$scratch/pipe"
 exec 3<>"$scratch/pipe" 4>"$scratch/pipe"
@@ -21,4 +22,15 @@ mkfifo "$scratch/unread"
 PREDICOMP_CSV=$scratch/unread LD_PRELOAD=$library timeout 20 /bin/true 2>"$scratch/said"
 status=$?
 [ "$status" = 0 ] || fail "ends with $status where the report is a pipe that nobody reads"
-grep -q 'CSV could not be written' "$scratch/said" || fail "does not say so: $(cat "$scratch/said")"
+grep -qF "CSV could not be written: $scratch/unread errno=" "$scratch/said" ||
+	fail "does not say so: $(cat "$scratch/said")"
+
+mkfifo "$scratch/told"
+(
+	ulimit -f 0
+	exec env LD_PRELOAD="$library" PREDICOMP_LOG=info sleep 30 2>"$scratch/told"
+) &
+timeout 20 grep -q -m 1 'cannot start' <"$scratch/told"
+status=$?
+kill $! && wait $!
+[ "$status" = 0 ] || fail 'does not say that it cannot begin where no file may grow'
