@@ -13,9 +13,16 @@
 #define PR_SET_VMA_ANON_NAME 0
 #endif
 
+#define PLACES                                                                                     \
+	(1ull                                                                                      \
+	 << 45) /* 32 TiB: executables begin at 85, libraries and heaps of mmap() lie below 128 */
+#define PLACES_END  (1ull << 46)
+#define PLACES_MASK ((1ull << 44) - 1)
+
 static struct {
 	uint32_t count;
 	struct pc_span region[POOL_REGIONS];
+	pc_addr next; /* place */
 } pool;
 
 static void name_region(void *at, size_t bytes, const char *use)
@@ -27,6 +34,23 @@ static void name_region(void *at, size_t bytes, const char *use)
 	text_str(&t, use);
 	/* Kernels without CONFIG_ANON_VMA_NAME refuse; nothing depends on it. */
 	SYS6(__NR_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, at, bytes, name, 0);
+}
+
+/* Where the library lies was drawn by the kernel: a wild pointer finds us here as hard as there. */
+static pc_addr first_place(void)
+{
+	return PLACES +
+	       (((pc_addr)&pool << (PC_UNIT_SHIFT - PC_PAGE_SHIFT)) & PLACES_MASK & ~(PC_UNIT - 1));
+}
+
+void *pool_place(size_t bytes)
+{
+	pc_addr at = pool.next;
+
+	if (!at || at + bytes > PLACES_END)
+		at = first_place();
+	pool.next = at + page_ceil(bytes);
+	return (void *)at;
 }
 
 static uint32_t free_entry(void)
@@ -46,7 +70,8 @@ void *pool_map(size_t bytes, const char *use)
 
 	if (n == POOL_REGIONS)
 		return NULL;
-	at = sys_mmap(NULL, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	at = sys_mmap(pool_place(whole), whole, PROT_NONE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at < 0)
 		return NULL;
 	if (sys_mprotect((void *)(at + (long)PC_PAGE), page_ceil(bytes), PROT_READ | PROT_WRITE)) {

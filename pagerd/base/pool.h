@@ -6,7 +6,13 @@
  * DESIGN  A region is [guard page][usable][guard page], private anonymous, NORESERVE, populated on
  *       touch, named "predicomp:<use>" where the kernel allows. Up to POOL_REGIONS regions are
  *       recorded in a fixed table, which lives in .bss.
- * THREADS pool_map(), pool_unmap() by one thread at a time (start-up, the work thread); pool_owns() by any.
+ *
+ *         A program of one thread may unmap a part of its memory and map it again at the same address,
+ *         for nobody else in it could take that meanwhile. So nothing of ours may lie where the
+ *         kernel places mappings, which is in such holes first. It is asked for between the
+ *         executable's and the libraries' part of the address space, where nothing comes to lie that is
+ *         not told to.
+ * THREADS pool_map(), pool_unmap(), pool_place() by one thread at a time (start-up, the work thread); pool_owns() by any.
  */
 #ifndef PC_BASE_POOL_H
 #define PC_BASE_POOL_H
@@ -20,6 +26,9 @@ void *pool_map(size_t bytes, const char *use);
 
 /* Gives a region back whole; `at` is what pool_map() returned. Nobody may be using it. */
 void pool_unmap(void *at);
+
+/* For mmap(): where a mapping of so many bytes does nobody harm. The kernel may not follow it. */
+void *pool_place(size_t bytes);
 
 /* True if any byte of [start, end) is the pager's, guards included. */
 bool pool_owns(pc_addr start, pc_addr end);

@@ -3,6 +3,7 @@
 #include "base/atomic.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/sys.h"
 #include "kernel/anchor.h"
 #include "kernel/damon.h"
@@ -29,7 +30,8 @@ struct trial {
 
 static bool trial_map(struct trial *t)
 {
-	long at = sys_mmap(NULL, 4 * PC_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long at = sys_mmap(pool_place(4 * PC_PAGE), 4 * PC_PAGE, PROT_NONE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (at < 0)
 		return false;

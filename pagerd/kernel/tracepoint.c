@@ -2,6 +2,7 @@
 
 #include "base/atomic.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/sys.h"
 #include "base/text.h"
 #include "kernel/procfile.h"
@@ -103,7 +104,8 @@ static long open_event(uint64_t id, int tid)
 
 static int map_ring(struct tracepoint *t)
 {
-	long at = sys_mmap(NULL, MAPPED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, t->fd, 0);
+	long at = sys_mmap(pool_place(MAPPED_BYTES), MAPPED_BYTES, PROT_READ | PROT_WRITE,
+			   MAP_SHARED, t->fd, 0);
 
 	if (at < 0)
 		return (int)at;
