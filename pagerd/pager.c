@@ -24,6 +24,8 @@
 #include "kernel/caps.h"
 #include "kernel/peek.h"
 #include "kernel/pins.h"
+#include "kernel/task.h"
+#include "kernel/vma.h"
 #include "mailbox.h"
 #include "segment.h"
 #include "state/codec.h"
@@ -789,12 +791,28 @@ static void copy_program(const char *program)
 	host.program[n] = 0;
 }
 
+/* Where it cannot be told, what lies beside the block stays with it. */
+static void find_home(void)
+{
+	long maps = sys_open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC);
+	int64_t control = task_robust_list((int)sys_gettid());
+	struct vma v;
+
+	if (maps < 0)
+		return;
+	if (control > 0 && (!vma_query((int)maps, (pc_addr)control, &v) ||
+			    !vma_search((int)maps, (pc_addr)control, &v)))
+		thread_set_home((struct pc_span){v.start, v.end});
+	sys_close((int)maps);
+}
+
 int pager_start(const char *program)
 {
 	struct mask old = block_signals();
 	int err;
 
 	copy_program(program);
+	find_home();
 	log_set_level((enum log_level)options.log);
 	log_set_borrow(borrow_stderr);
 	err = segment_start(host.program);

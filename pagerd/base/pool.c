@@ -9,15 +9,14 @@
 #include <sys/mman.h>
 
 #ifndef PR_SET_VMA
-#define PR_SET_VMA           0x53564d41
+#define PR_SET_VMA	     0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
 #endif
 
-#define PLACES                                                                                     \
-	(1ull                                                                                      \
-	 << 45) /* 32 TiB: executables begin at 85, libraries and heaps of mmap() lie below 128 */
-#define PLACES_END  (1ull << 46)
-#define PLACES_MASK ((1ull << 44) - 1)
+/* Between executables with their heap, from 85 TiB on, and what mmap() places, from 127 TiB down. */
+#define PLACES	    (104ull << 40)
+#define PLACES_END  (112ull << 40)
+#define PLACES_MASK ((4ull << 40) - 1)
 
 static struct {
 	uint32_t count;

@@ -16,11 +16,11 @@
 
 #include <errno.h>
 
-#define AREAS_MAX     16384u
-#define TEXT_BYTES    65536u
-#define SMAPS_REST    30u /* smaps may take one part in so many of the time */
-#define STACK_MAX     (256ull << 20) /* a mapping with a stack in it is left out whole up to here */
-#define OWN_MAX       80u
+#define AREAS_MAX  16384u
+#define TEXT_BYTES 65536u
+#define SMAPS_REST 30u		  /* smaps may take one part in so many of the time */
+#define STACK_MAX  (256ull << 20) /* a mapping with a stack in it is left out whole up to here */
+#define OWN_MAX	   80u
 
 #define FLAGS_FINE                                                                                 \
 	(VMA_FLAG(rd) | VMA_FLAG(wr) | VMA_FLAG(mr) | VMA_FLAG(mw) | VMA_FLAG(me) | VMA_FLAG(ac) | \
@@ -36,7 +36,7 @@ static struct {
 	struct span_set known; /* mappings whose flags have been seen and are fine */
 	struct span_set fresh; /* under construction */
 	char *text;
-	pc_ns smaps_at; /* not before */
+	pc_ns smaps_at;	  /* not before */
 	uint64_t unknown; /* bytes met in this walk whose flags are not known */
 	bool full;
 	bool threads_ok;
@@ -145,8 +145,20 @@ static void add_mapped(pc_addr start, pc_addr end)
 		disco.full |= !span_add(&disco.fresh, start, stop);
 }
 
+static void add_area(enum vma_kind kind, pc_addr start, pc_addr end)
+{
+	if (start >= end)
+		return;
+	if (world.way == WAY_MOVE)
+		disco.full |= !span_add(&disco.fresh, start, end);
+	else if (kind == VMA_ANON)
+		add_mapped(start, end);
+}
+
 static bool note_area(const struct vma *v, void *arg)
 {
+	const struct pc_span home = thread_home();
+
 	(void)arg;
 	if (!plain_anonymous(v) || ours(v))
 		return true;
@@ -156,10 +168,12 @@ static bool note_area(const struct vma *v, void *arg)
 	}
 	if (holds_a_stack(v))
 		return true;
-	if (world.way == WAY_MOVE)
-		disco.full |= !span_add(&disco.fresh, v->start, v->end);
-	else if (v->kind == VMA_ANON)
-		add_mapped(v->start, v->end);
+	if (!span_overlaps(v->start, v->end, home.start, home.end)) {
+		add_area(v->kind, v->start, v->end);
+		return true;
+	}
+	add_area(v->kind, v->start, home.start);
+	add_area(v->kind, home.end, v->end);
 	return true;
 }
 

@@ -8,8 +8,8 @@
  *         its flags, so an overlap is enough.
  *
  *         Left out: anything but private anonymous rw- memory without a protection key and with
- *         known harmless flags; stacks and thread control blocks; what hooks excluded; the pager
- *         itself and the library's own pages.
+ *         known harmless flags; stacks, thread control blocks and thread-local storage; what hooks
+ *         excluded; the pager itself and the library's own pages.
  *
  *         Threads that were made without our pthread_create are found here too. One whose control
  *         block cannot be known makes the pager keep its hands off for as long as it lives
@@ -24,7 +24,7 @@
 #include "kernel/vma.h"
 #include "state/span.h"
 
-int discover_start(void); /* its tables; 0 or -ENOMEM; harmless when called again */
+int discover_start(void);   /* its tables; 0 or -ENOMEM; harmless when called again */
 void discover_forget(void); /* flags are asked for anew */
 
 /* Walks. 0 or -errno; the areas are then those of the walk before. */

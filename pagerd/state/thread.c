@@ -12,9 +12,21 @@ static struct {
 	struct known_thread known[THREADS_MAX];
 } threads;
 
+static struct pc_span first_home;
+
 void thread_reset(void)
 {
 	memset(&threads, 0, sizeof(threads));
+}
+
+void thread_set_home(struct pc_span home)
+{
+	first_home = home;
+}
+
+struct pc_span thread_home(void)
+{
+	return first_home;
 }
 
 void thread_creating(int by)
@@ -85,6 +97,11 @@ void thread_prune(bool (*alive)(int tid))
 	}
 }
 
+static bool is_abroad(pc_addr at, pc_addr start, pc_addr end)
+{
+	return at >= start && at < end && (at < first_home.start || at >= first_home.end);
+}
+
 bool thread_inside(pc_addr start, pc_addr end)
 {
 	bool inside = false;
@@ -93,8 +110,8 @@ bool thread_inside(pc_addr start, pc_addr end)
 	for (uint32_t i = 0; i < threads.limit && !inside; i++) {
 		const struct known_thread *k = &threads.known[i];
 
-		inside = k->tid && ((k->control >= start && k->control < end) ||
-				    (k->stack >= start && k->stack < end));
+		inside = k->tid &&
+			 (is_abroad(k->control, start, end) || is_abroad(k->stack, start, end));
 	}
 	lock_release(&threads.lock);
 	return inside;

@@ -8,8 +8,12 @@
  * DESIGN  Entries come from pthread_create's trampoline (at birth) and, for threads that were made
  *         without it, from get_robust_list(2) by the discovery walk. `creating` counts births in
  *         progress: while it is not zero nothing is taken at all.
- * THREADS creating, born: any. The walk and the questions: the work thread. The lock is held for a
- *         few stores; signals are blocked by pager.c.
+ * The first thread's block is in no such mapping: the loader maps its thread-local storage,
+ *         and what the program maps later comes to lie beside it, in the same mapping for the kernel.
+ *         So its place is noted before the program runs (`home`), is never managed, and keeps
+ *         nothing beside it from being managed.
+ * THREADS home: set at start-up. creating, born: any. The walk and the questions: the work thread. The
+ *         lock is held for a few stores; signals are blocked by pager.c.
  */
 #ifndef PC_STATE_THREAD_H
 #define PC_STATE_THREAD_H
@@ -25,14 +29,16 @@ struct known_thread {
 	pc_addr control, stack;
 };
 
-void thread_reset(void);
-void thread_creating(int by); /* +1, -1 */
+void thread_reset(void); /* in a child too: home stays where it is */
+void thread_set_home(struct pc_span home);
+struct pc_span thread_home(void); /* empty when it is not known */
+void thread_creating(int by);	  /* +1, -1 */
 bool thread_being_made(void);
 bool thread_add(int tid, pc_addr control, pc_addr stack); /* false: table full */
 bool thread_known(int tid);
 /* Drops entries for which alive(tid) is false. */
 void thread_prune(bool (*alive)(int tid));
-/* True if a control block or stack pointer of a thread lies in [start, end). */
+/* True if a control block or stack pointer of a thread lies in [start, end), but not at home. */
 bool thread_inside(pc_addr start, pc_addr end);
 /* Sets the bits of the pages of the unit at `base` that hold control blocks. */
 void thread_mark(pc_addr base, uint64_t pages[PC_UNIT_PAGES / 64]);

@@ -9,7 +9,8 @@
 
 int main(void)
 {
-	char *hole = mmap(NULL, HOLE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *hole =
+	    mmap(NULL, HOLE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	char *heap, *again;
 
 	HOST_CHECK(hole != MAP_FAILED);

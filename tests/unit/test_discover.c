@@ -1,6 +1,7 @@
 /*
- * Whoever of the program's threads cannot be known stops the taking. The kernel's list of threads is
- * played, for it has some that a test cannot make, and others that are gone too soon.
+ * Whoever of the program's threads cannot be known stops the taking, and what holds its block is no
+ * area. The kernel's lists are played: of threads some cannot be made by a test, others are gone too
+ * soon, and how the kernel merges mappings is not for a test to say.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,13 +13,16 @@
 #include "base/stats.h"
 #include "base/types.h"
 #include "flow/discover.h"
+#include "flow/world.h"
 #include "kernel/task.h"
 #include "kernel/vma.h"
+#include "state/range.h"
 #include "state/thread.h"
 
 #include <errno.h>
 
-#define LIST 0x7f0000403a40ll
+#define LIST  0x7f0000403a40ll
+#define UNITS 8u
 
 struct task {
 	int tid;
@@ -29,7 +33,8 @@ struct task {
 static struct {
 	struct task task[4];
 	unsigned count;
-	int error; /* of the list itself */
+	int error;	       /* of the list itself */
+	struct pc_span mapped; /* one mapping, if it is not empty */
 } played;
 
 int __wrap_task_each(task_fn *fn, void *arg);
@@ -77,20 +82,33 @@ bool __wrap_task_alive(int tid)
 
 int __wrap_vma_walk(int fd, bool smaps, char *buf, size_t size, vma_fn *fn, void *arg)
 {
+	const struct vma v = {.start = played.mapped.start,
+			      .end = played.mapped.end,
+			      .read = true,
+			      .write = true,
+			      .have_flags = smaps,
+			      .flags = VMA_FLAG(rd) | VMA_FLAG(wr)};
+
 	(void)fd;
-	(void)smaps;
 	(void)buf;
 	(void)size;
-	(void)fn;
-	(void)arg;
+	if (v.start < v.end)
+		fn(&v, arg);
 	return 0;
 }
 
 static int start(void **unused)
 {
+	static _Alignas(PC_UNIT) char table[PC_UNIT];
+
 	(void)unused;
+	assert_true(range_table_bytes(UNITS) <= sizeof(table));
+	memset(table, 0, range_table_bytes(UNITS));
+	range_start(table, UNITS);
+	gate_reset(&world.gate, GATE_PAGER0);
 	memset(&played, 0, sizeof(played));
 	thread_reset();
+	thread_set_home((struct pc_span){0, 0});
 	discover_forget();
 	return discover_start();
 }
@@ -193,6 +211,50 @@ static void test_a_list_that_cannot_be_read_stops_the_taking(void **unused)
 	assert_false(walk_finds_all_known());
 }
 
+/* With its block in the middle of two units and a bit. */
+static void play_mapping(void)
+{
+	play((struct task){.tid = 7, .robust_list = LIST});
+	played.mapped = (struct pc_span){page_floor(LIST) - PC_UNIT, page_floor(LIST) + PC_UNIT};
+}
+
+static void test_what_holds_a_stack_is_no_area(void **unused)
+{
+	(void)unused;
+	play_mapping();
+	assert_true(walk_finds_all_known());
+	assert_int_equal(discover_areas()->count, 0);
+}
+
+static void test_what_lies_beside_the_first_threads_storage_is_one(void **unused)
+{
+	const struct pc_span home = {page_floor(LIST), page_floor(LIST) + 2 * PC_PAGE};
+
+	(void)unused;
+	thread_set_home(home);
+	play_mapping();
+	assert_true(walk_finds_all_known());
+	assert_int_equal(discover_areas()->count, 2);
+	assert_int_equal(discover_areas()->span[0].start, played.mapped.start);
+	assert_int_equal(discover_areas()->span[0].end, home.start);
+	assert_int_equal(discover_areas()->span[1].start, home.end);
+	assert_int_equal(discover_areas()->span[1].end, played.mapped.end);
+}
+
+/* At its end, and then alone. */
+static void test_the_storage_itself_is_none(void **unused)
+{
+	(void)unused;
+	play_mapping();
+	thread_set_home((struct pc_span){page_floor(LIST), played.mapped.end});
+	assert_true(walk_finds_all_known());
+	assert_int_equal(discover_areas()->count, 1);
+	assert_int_equal(discover_areas()->span[0].end, page_floor(LIST));
+	played.mapped.start = page_floor(LIST);
+	assert_true(walk_finds_all_known());
+	assert_int_equal(discover_areas()->count, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, start)
 
 int main(void)
@@ -209,6 +271,9 @@ int main(void)
 	    TEST(test_the_child_of_a_bare_fork_is_known_already),
 	    TEST(test_the_pagers_own_are_not_the_programs),
 	    TEST(test_a_list_that_cannot_be_read_stops_the_taking),
+	    TEST(test_what_holds_a_stack_is_no_area),
+	    TEST(test_what_lies_beside_the_first_threads_storage_is_one),
+	    TEST(test_the_storage_itself_is_none),
 	};
 
 	if (stats_segment_bytes() > sizeof(segment))

@@ -22,6 +22,7 @@ static int start(void **unused)
 	(void)unused;
 	dead = 0;
 	asked = 0;
+	thread_set_home((struct pc_span){0, 0});
 	thread_reset();
 	return 0;
 }
@@ -73,6 +74,28 @@ static void test_what_holds_a_block_or_a_stack_is_inside(void **unused)
 	assert_true(thread_inside(STACK, STACK + 1));
 	assert_true(thread_inside(0, PC_ADDR_MAX));
 	assert_false(thread_inside(0, PC_PAGE));
+}
+
+/* The loader's mapping, beside which the program's own comes to lie. */
+static void test_home_says_nothing_of_what_lies_beside(void **unused)
+{
+	const struct pc_span home = {page_floor(CONTROL), page_floor(CONTROL) + PC_PAGE};
+
+	(void)unused;
+	thread_set_home(home);
+	thread_add(7, CONTROL, CONTROL);
+	assert_false(thread_inside(CONTROL, CONTROL + 1));
+	assert_false(thread_inside(0, PC_ADDR_MAX));
+	thread_add(8, home.end, home.end);
+	assert_true(thread_inside(0, PC_ADDR_MAX));
+	assert_false(thread_inside(home.start, home.end));
+	thread_add(8, home.start - 1, CONTROL);
+	assert_true(thread_inside(0, PC_ADDR_MAX));
+	thread_add(8, CONTROL, home.start - 1);
+	assert_true(thread_inside(0, PC_ADDR_MAX));
+	thread_reset();
+	assert_int_equal(thread_home().start, home.start);
+	assert_int_equal(thread_home().end, home.end);
 }
 
 static void test_a_thread_that_is_added_again_has_moved(void **unused)
@@ -161,6 +184,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_a_thread_is_known_until_it_dies, start),
 	    cmocka_unit_test_setup(test_a_number_reborn_stays_known, start),
 	    cmocka_unit_test_setup(test_what_holds_a_block_or_a_stack_is_inside, start),
+	    cmocka_unit_test_setup(test_home_says_nothing_of_what_lies_beside, start),
 	    cmocka_unit_test_setup(test_a_thread_that_is_added_again_has_moved, start),
 	    cmocka_unit_test_setup(test_the_pages_around_a_block_are_marked, start),
 	    cmocka_unit_test_setup(test_a_block_at_the_border_marks_both_units, start),
