@@ -1257,6 +1257,7 @@ static void begin_late(void)
 	if (!sim.is_late)
 		return;
 	sim.span = CROWD_PAGES;
+	sim.low = PC_MIN(sim.low, MODEL_PAGES - sim.span);
 	sim.mood = &moods[1];
 }
 
@@ -1285,6 +1286,7 @@ static const char *run_seed(uint64_t seed, enum model_law broken, bool trace)
 	begin_late();
 	if (actors_chance(CROWD_SHARE))
 		begin_crowd(&odds);
+	assert_true(sim.low + sim.span <= MODEL_PAGES);
 	if (actors_chance(FAMINE_SHARE))
 		odds.famine = 1 + (unsigned)actors_roll(FAMINE);
 	begin_tables();
