@@ -56,6 +56,26 @@ end=killed expect 125 'signal 9'
 end=killed line="" expect 125 'signal 9'
 end=hang limit=2 expect 125 'hung'
 
+# wrong WHAT ARGUMENT...: one line with WHAT, and status 2; nothing is started
+wrong() {
+	local what=$1 status
+	shift
+	LAB_QEMU=/bin/false "$source_dir/tools/lab" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+	status=$?
+	if [ $status != 2 ] || [ "$(wc -l <"$scratch/err")" != 1 ] || ! grep -q -- "$what" "$scratch/err"; then
+		fail "[$*]: exit status $status, not 2 with one line of '$what'" < <(cat "$scratch/err"; echo end)
+	fi
+}
+
+wrong 'one of: 6.1 6.12' --kernel 5 -- true
+wrong 'no command' --kernel 6.1
+wrong 'a command comes after --' --kernel 6.1 true
+wrong '--memory wants a number' --kernel 6.1 --memory 2G -- true
+wrong 'no folder' --kernel 6.1 --results "$scratch/none" -- true
+wrong 'no user' --image "$scratch/image" --user no-such-user -- true
+wrong 'shell goes without a command' --kernel 6.1 shell -- true
+wrong 'shell wants a terminal' --kernel 6.1 shell
+
 # What is missing is one line and status 77. Played: whoever runs this is not root, so that nothing is
 # installed, and apt has no kernel to offer.
 mkdir "$scratch/bin"

@@ -42,7 +42,7 @@ echo
 
 # --- without a tracefs: by files ---
 
-line=$(host PREDICOMP_HOTNESS=damon unshare -m sh -c "umount -a -t tracefs; [ ! -e /sys/kernel/tracing/events ] &&
+line=$(host PREDICOMP_HOTNESS=damon HOST_SETTLE=1 unshare -m sh -c "umount -a -t tracefs; [ ! -e /sys/kernel/tracing/events ] &&
 	exec '$build/tests/lab/hot_cold'") || fail "without tracefs: $line"
 [ "$(field regions <<<"$line")" -gt 0 ] || fail "without tracefs no region was seen: $line"
 [ "$(field cold_away <<<"$line")" -ge $((32768 * 95 / 100)) ] || fail "without tracefs: $line"

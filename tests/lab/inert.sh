@@ -26,7 +26,7 @@ same() {
 		fail "$name: a process says it twice: $(cat "$scratch/err2")"
 }
 
-for host in heap brk threads fork_simple mremap_whole mlock signals; do
+for host in brk fork_simple mlock; do
 	same "$host" "$build/tests/live/$host"
 done
 same python3 python3 -c 'print(sum(len(str(i)) for i in [bytes(64) * 200000] * 2))'
