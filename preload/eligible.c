@@ -1,11 +1,13 @@
 #include "eligible.h"
 
+#include "real.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/options.h"
 #include "base/sys.h"
 #include "base/text.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <gnu/libc-version.h>
 #include <link.h>
@@ -187,11 +189,21 @@ static int who_comes(struct dl_phdr_info *object, size_t size, void *unused)
 	return has_address(object, (uintptr_t)&gnu_get_libc_version) ? LIBC : NEITHER;
 }
 
+/* Two would each take the other's threads for the program's, and the other's memory. */
+static bool is_second_copy(void)
+{
+	const void *first = dlsym(RTLD_DEFAULT, "predicomp_version");
+
+	return first && real_object_of(first) != real_object_of((const void *)&eligible);
+}
+
 enum pc_inert eligible(struct program program)
 {
 	/* In the order in which the loader looks for what is called. */
 	if (dl_iterate_phdr(who_comes, NULL) != WE)
 		return PC_INERT_LATE;
+	if (is_second_copy())
+		return PC_INERT_SECOND;
 	if (options.only.s[0] && !listed(options.only.s, program))
 		return PC_INERT_NOT_LISTED;
 	if (listed(options.except.s, program) || is_built_in(program))

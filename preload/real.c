@@ -64,7 +64,7 @@ static size_t size_unknown(void *block)
 	return 0;
 }
 
-static const void *object_of(const void *fn)
+const void *real_object_of(const void *fn)
 {
 	Dl_info info;
 
@@ -74,7 +74,8 @@ static const void *object_of(const void *fn)
 /* One allocator must not be asked about the blocks of another. */
 static void match_allocator(void)
 {
-	if (object_of((const void *)real.realloc) != object_of((const void *)real.malloc_usable_size))
+	if (real_object_of((const void *)real.realloc) !=
+	    real_object_of((const void *)real.malloc_usable_size))
 		real.malloc_usable_size = size_unknown;
 }
 

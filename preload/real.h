@@ -98,6 +98,9 @@ extern struct real real;
 
 void real_resolve(void);
 
+/* Where the object that has `fn` begins, NULL if it is in none. */
+const void *real_object_of(const void *fn);
+
 /*
  * Defines the hook of `name`, with the parameters given in the list above. Its name in C is
  * hook_<name>, so that libc's own declaration (and its attributes) cannot disagree with ours.

@@ -8,6 +8,9 @@
  *     cc app.c                     # no library to link
  *     LD_PRELOAD=libpredicomp.so ./a.out
  *
+ * What is built to lie at a fixed address (-no-pie) wants -fno-plt as well: else the linker takes
+ * every function here for missing, and the library is not found when it is there.
+ *
  * All functions may be called from any thread at any time, but not from signal handlers. None
  * touches errno. None waits for the pager, but for predicomp_leave(): until the memory is back.
  */

@@ -68,12 +68,14 @@ const char *knob_value(const struct knob *k)
 	return "";
 }
 
+/* Nothing is nothing in every unit. */
 static void exact(struct text *t, uint64_t value, const struct step *step)
 {
 	while (value % step->size != 0)
 		step++;
 	text_u64(t, value / step->size);
-	text_str(t, step->suffix);
+	if (value)
+		text_str(t, step->suffix);
 }
 
 /* Word number `index` of "a|b|c"; the number itself past the last. */
@@ -111,14 +113,6 @@ static void count(struct text *t, uint64_t word)
 		text_u64(t, word);
 }
 
-static void timed(struct text *t, uint64_t ns)
-{
-	if (ns == 0)
-		text_char(t, '0');
-	else
-		exact(t, ns, time_steps);
-}
-
 bool knob_text(const struct knob *k, uint64_t word, struct text *t)
 {
 	switch (k->type) {
@@ -132,7 +126,7 @@ bool knob_text(const struct knob *k, uint64_t word, struct text *t)
 		cap(t, word);
 		return (word & PC_CAP_SHARE) != 0;
 	case KNOB_TIME:
-		timed(t, word);
+		exact(t, word, time_steps);
 		return false;
 	case KNOB_SIZE:
 		exact(t, word, size_steps);

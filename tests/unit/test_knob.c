@@ -79,6 +79,7 @@ static void words_for_zero(void **state)
 	assert_string_equal(show(PC_OPT_soft_cap, 0), "none");
 	assert_string_equal(show(PC_OPT_fault_around, 0), "auto");
 	assert_string_equal(show(PC_OPT_cold_age, 0), "0");
+	assert_string_equal(show(PC_OPT_min_rss, 0), "0");
 	assert_string_equal(show(PC_OPT_enable, 0), "off");
 }
 
