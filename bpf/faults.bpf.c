@@ -16,17 +16,18 @@ const volatile bool send_events; /* fill `events` */
 const volatile __u32 slots_mask; /* places in `slots` that are used, less one */
 
 #define SLOTS 4096 /* a power of two */
-#define BATCH 8	   /* a power of two */
+#define BATCH 32   /* a power of two */
 
 struct thread_record {
-	__u64 key; /* whose it is, of a slot: key_of() or SLOT_FREE or SLOT_TAKEN */
+	__u64 key;	 /* whose it is, of a slot: key_of() or SLOT_FREE or SLOT_TAKEN */
+	__u32 elsewhere; /* of a slot: threads that would have it and lie in `threads` */
+	__u32 slot;	 /* its place in `slots`, and one; 0: it lies in `threads` */
+	__u32 place;	 /* of `unit` in `unit_records`; 0: none */
+	__u64 unit;	 /* the last one */
 	struct fault_counts
 	    counts; /* minor and major are what the counters showed, less the base */
 	__u64 base_minor, base_major;
 	struct fault_event held; /* time 0: none */
-	__u64 unit;		 /* the last one, and its place in `unit_records`; 0: none */
-	__u32 place;
-	__u32 slot; /* its place in `slots`, and one; 0: it lies in `threads` */
 };
 
 /*
@@ -238,12 +239,18 @@ static __always_inline void settle(struct thread_record *thread, const struct ta
 }
 
 /*
- * Where its task_struct lies, as the difference of two addresses: that is a number to the verifier,
- * and can be mixed. A thread's own number would not do: an execve() in a thread gives it its leader's.
+ * A thread is known by where its stack in the kernel begins, for there an exception from user mode
+ * leaves its registers, and so tells whose it is without a call. As the difference of two addresses
+ * that is a number to the verifier, and can be mixed.
  */
-static __always_inline __u64 key_of(const struct task_struct *task)
+static __always_inline __u64 key_at(__u64 registers)
 {
-	return ((__u64)task - (__u64)&processes_refused) | 1;
+	return (registers - (__u64)&processes_refused) | 1;
+}
+
+static __always_inline __u64 key_of(struct task_struct *task)
+{
+	return key_at((__u64)bpf_task_pt_regs(task));
 }
 
 static __always_inline __u32 slot_of(__u64 key)
@@ -251,57 +258,94 @@ static __always_inline __u32 slot_of(__u64 key)
 	return (((__u32)(key >> 6) * 0x9e3779b1u) >> 20) & slots_mask;
 }
 
-/* NULL of a task that is not followed; of most tasks by far, two looks are all there is to pay. */
-static __always_inline struct thread_record *record_of(struct task_struct *task)
+static __always_inline struct thread_record *in_slot(__u64 key)
 {
-	const __u64 key = key_of(task);
 	const __u32 slot = slot_of(key);
-	struct thread_record *thread = bpf_map_lookup_elem(&slots, &slot);
 
-	if (thread && thread->key == key)
-		return thread;
+	return bpf_map_lookup_elem(&slots, &slot);
+}
+
+static __always_inline struct thread_record *elsewhere_of(struct task_struct *task)
+{
 	return task->bpf_storage ? bpf_task_storage_get(&threads, task, NULL, 0) : NULL;
 }
 
-/* Its key is the last to be written: who looks meanwhile does not find half a record. */
-static bool take_slot(struct task_struct *task, const struct thread_record *record)
+/* NULL of a task that is not followed. */
+static __always_inline struct thread_record *record_of(struct task_struct *task)
+{
+	const __u64 key = key_of(task);
+	struct thread_record *thread = in_slot(key);
+
+	return thread && thread->key == key ? thread : elsewhere_of(task);
+}
+
+static void record_begin(struct thread_record *thread, const struct task_struct *task,
+			 enum followed_how how)
+{
+	__builtin_memset(&thread->counts, 0, sizeof(thread->counts));
+	thread->base_minor = how == FOLLOWED_ADOPTED ? task->min_flt : 0;
+	thread->base_major = how == FOLLOWED_ADOPTED ? task->maj_flt : 0;
+	thread->held.time = 0;
+	thread->unit = 0;
+	thread->place = 0;
+}
+
+/*
+ * Its key is the last to be written: who looks meanwhile does not find half a record. A thread that
+ * ends gives its stack to another while it can still be looked at, so it gets no slot; one that began
+ * to end meanwhile may have been forgotten already, or not.
+ */
+static bool take_slot(struct task_struct *task, enum followed_how how)
 {
 	const __u64 key = key_of(task);
 	const __u32 slot = slot_of(key);
 	struct thread_record *thread = bpf_map_lookup_elem(&slots, &slot);
 
-	if (!thread || !__sync_bool_compare_and_swap(&thread->key, SLOT_FREE, SLOT_TAKEN))
+	if (!thread || task->flags & PF_EXITING ||
+	    !__sync_bool_compare_and_swap(&thread->key, SLOT_FREE, SLOT_TAKEN))
 		return false;
-	*thread = *record;
+	record_begin(thread, task, how);
 	thread->slot = slot + 1;
 	__sync_lock_test_and_set(&thread->key, key);
-	return true;
+	if (!(task->flags & PF_EXITING))
+		return true;
+	__sync_bool_compare_and_swap(&thread->key, key, SLOT_FREE);
+	return false;
+}
+
+/* The slot that it would have says so first: who finds another there looks no further otherwise. */
+static bool take_elsewhere(struct task_struct *task, enum followed_how how)
+{
+	struct thread_record *slot = in_slot(key_of(task)), *thread;
+
+	if (slot)
+		__sync_fetch_and_add(&slot->elsewhere, 1);
+	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (thread)
+		record_begin(thread, task, how);
+	else if (slot)
+		__sync_fetch_and_add(&slot->elsewhere, -1);
+	return thread;
 }
 
 static bool thread_followed(struct task_struct *task, enum followed_how how)
 {
-	struct thread_record record = {.key = SLOT_TAKEN}, *thread;
-
 	if (record_of(task))
 		return true; /* followed already: its base stays */
-	if (how == FOLLOWED_ADOPTED) {
-		record.base_minor = task->min_flt;
-		record.base_major = task->maj_flt;
-	}
-	if (take_slot(task, &record))
-		return true;
-	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (thread)
-		*thread = record;
-	return thread;
+	return take_slot(task, how) || take_elsewhere(task, how);
 }
 
 static void forget(struct task_struct *task, struct thread_record *thread)
 {
-	if (thread && thread->slot)
+	struct thread_record *slot = in_slot(key_of(task));
+
+	if (thread && thread->slot) {
 		__sync_lock_test_and_set(&thread->key, SLOT_FREE);
-	else
-		bpf_task_storage_delete(&threads, task);
+		return;
+	}
+	if (thread && slot)
+		__sync_fetch_and_add(&slot->elsewhere, -1);
+	bpf_task_storage_delete(&threads, task);
 }
 
 /* Of a thread that was born without a record, one that is made now. */
@@ -335,12 +379,10 @@ static void thread_ended(struct task_struct *task, struct process_record *proces
 }
 
 /* Inline, as all that runs at each fault, for the reason that there are slots. */
-static __always_inline int note(unsigned long address, unsigned long ip, unsigned long error,
+static __always_inline int note(struct task_struct *task, struct thread_record *thread,
+				unsigned long address, unsigned long ip, unsigned long error,
 				__u32 mode)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread_record *thread = record_of(task);
-
 	if (!thread)
 		thread = late_record_of(task);
 	if (!thread)
@@ -366,28 +408,44 @@ static __always_inline int note(unsigned long address, unsigned long ip, unsigne
 	return 0;
 }
 
+/* Of most exceptions by far nobody follows the thread, and its slot says so without any call. */
 SEC("tp_btf/page_fault_user")
 int BPF_PROG(fault_user, unsigned long address, struct pt_regs *regs, unsigned long error)
 {
-	return note(address, regs->ip, error, FAULT_USER);
+	const __u64 key = key_at((__u64)regs);
+	struct thread_record *thread = in_slot(key);
+	struct task_struct *task;
+
+	if (!thread)
+		return 0;
+	if (thread->key != key && !thread->elsewhere && !births_missed)
+		return 0;
+	task = bpf_get_current_task_btf();
+	if (thread->key != key)
+		thread = elsewhere_of(task);
+	return note(task, thread, address, regs->ip, error, FAULT_USER);
 }
 
+/* Its registers may lie anywhere. */
 SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(fault_kernel, unsigned long address, struct pt_regs *regs, unsigned long error)
 {
-	return note(address, regs->ip, error, 0);
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return note(task, record_of(task), address, regs->ip, error, 0);
 }
 
 #define FAULT_ERROR_WRITE 2 /* as an exception's error code has it */
 
 static int note_gup(const struct vm_area_struct *vma, unsigned long address, unsigned int flags)
 {
-	const struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = bpf_get_current_task_btf();
 	__u32 mode = FAULT_GUP;
 
 	if (BPF_CORE_READ(vma, vm_mm) != task->mm)
 		mode |= FAULT_OTHERS;
-	return note(address, 0, flags & FAULT_FLAG_WRITE ? FAULT_ERROR_WRITE : 0, mode);
+	return note(task, record_of(task), address, 0,
+		    flags & FAULT_FLAG_WRITE ? FAULT_ERROR_WRITE : 0, mode);
 }
 
 /* One of these two. */

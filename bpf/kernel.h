@@ -92,6 +92,8 @@ struct vm_area_struct {
 	struct mm_struct *vm_mm;
 };
 
+#define PF_EXITING 4 /* in task_struct.flags, since before sched_process_exit */
+
 enum fault_flag {
 	FAULT_FLAG_WRITE = 1 << 0,
 };
