@@ -313,7 +313,7 @@ static void stop_pagers(void)
 /* The anchor goes first: with it gone, closing releases the userfaultfd and whoever waits on it. */
 static void close_world(void)
 {
-	anchor_drop(&crew.anchor);
+	anchor_drop(&crew.anchor, world.maps);
 	uffd_close(&world.uffd);
 	reserve_stop();
 	sys_close(world.maps);
@@ -337,9 +337,9 @@ static int open_world(void)
 		return err;
 	crew.opened = true;
 	reserve_start();
-	err = anchor_hold(&crew.anchor, world.uffd.fd);
+	err = open_files();
 	if (!err)
-		err = open_files();
+		err = anchor_hold(&crew.anchor, world.uffd.fd, world.maps);
 	discover_forget();
 	discover_own_thread((int)sys_gettid());
 	open_knobs();
@@ -920,7 +920,7 @@ static void reset_in_child(pc_addr control)
 	/* The work thread may just have been about to end them, on a tool's behalf. */
 	crew.pagers = crew.ready = 0;
 	/* The mapping was MADV_DONTFORK: there is none here. */
-	crew.anchor = (struct anchor){NULL, 0};
+	crew.anchor = (struct anchor){0};
 	thread_reset();
 	exclude_reset();
 	forkless_reset();

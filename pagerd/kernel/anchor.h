@@ -9,6 +9,10 @@
  *       the file is registered with an io_uring whose ring is mapped, and the ring's descriptor is
  *       closed: mapping -> ring -> registered file. The mapping is MADV_DONTFORK: a child has
  *       pages of its own.
+ *
+ *       The kernel alone says where a ring is mapped, so it may lie where the program has made a
+ *       hole, and maps something of its own later: that is not ours to unmap. The ring is known
+ *       by its inode, and what is no longer mapped no longer holds anything.
  * THREADS the work thread.
  */
 #ifndef PC_KERNEL_ANCHOR_H
@@ -19,10 +23,12 @@
 struct anchor {
 	void *ring; /* NULL when nothing is anchored */
 	size_t bytes;
+	uint64_t inode;
 };
 
-int anchor_hold(struct anchor *a, int fd); /* 0, or -errno: nothing is held then */
-void anchor_drop(struct anchor *a);	   /* only once nothing is packed or staged */
+/* `maps` is an open /proc/.../maps of this process. */
+int anchor_hold(struct anchor *a, int fd, int maps); /* 0, or -errno: nothing is held then */
+void anchor_drop(struct anchor *a, int maps);	     /* only once nothing is packed or staged */
 int anchor_probe(void);			   /* 0 if anchor_hold can work here, else -errno */
 
 #endif
