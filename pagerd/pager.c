@@ -95,7 +95,7 @@ static struct {
 	struct fault_thread pager[PAGERS_MAX];
 	unsigned pagers; /* that run */
 	unsigned ready;	 /* that have what they need */
-	pc_ns deserted_at; /* when that was last asked */
+	pc_ns looked_at; /* by look_around() */
 	pc_ns pager_cpu_gone; /* CPU time of pagers that have ended */
 	struct anchor anchor;
 	struct work work;
@@ -310,10 +310,18 @@ static void stop_pagers(void)
 	crew.pagers = crew.ready = 0;
 }
 
+/* The program may have mapped over it: then what lies there is the program's. */
+static void drop_anchor(void)
+{
+	if (crew.anchor.ring && anchor_holds(&crew.anchor, world.mapping_at, world.maps))
+		anchor_drop(&crew.anchor);
+	crew.anchor = (struct anchor){0};
+}
+
 /* The anchor goes first: with it gone, closing releases the userfaultfd and whoever waits on it. */
 static void close_world(void)
 {
-	anchor_drop(&crew.anchor, world.maps);
+	drop_anchor();
 	uffd_close(&world.uffd);
 	reserve_stop();
 	sys_close(world.maps);
@@ -339,7 +347,7 @@ static int open_world(void)
 	reserve_start();
 	err = open_files();
 	if (!err)
-		err = anchor_hold(&crew.anchor, world.uffd.fd, world.maps);
+		err = anchor_hold(&crew.anchor, world.uffd.fd);
 	discover_forget();
 	discover_own_thread((int)sys_gettid());
 	open_knobs();
@@ -602,16 +610,30 @@ static void show_pagers(void)
 	SET(pagers_waiting, crew.pagers - parked);
 }
 
-/* Once a second; the last of us to go ends the process, with the status of its first thread. */
-static void leave_if_deserted(void)
+/* The program has mapped over the anchor: another one, or nothing may be away. */
+static void keep_anchor(void)
+{
+	int err;
+
+	if (anchor_holds(&crew.anchor, world.mapping_at, world.maps))
+		return;
+	err = anchor_hold(&crew.anchor, world.uffd.fd);
+	if (err)
+		deactivate(PC_STATE_INERT, cannot_start(err));
+}
+
+/* Once a second. The last of us to go ends the process, with the status of its first thread. */
+static void look_around(void)
 {
 	pc_ns now = sys_monotonic();
 
-	if (now - crew.deserted_at < PC_SEC)
+	if (now - crew.looked_at < PC_SEC)
 		return;
-	crew.deserted_at = now;
+	crew.looked_at = now;
 	if (discover_deserted())
 		store_release(&crew.stop, 1);
+	else if (crew.active)
+		keep_anchor();
 }
 
 static void leave_pinned(void)
@@ -624,7 +646,7 @@ static pc_ns round_of_work(pc_ns wait)
 {
 	serve_mailbox();
 	serve_host();
-	leave_if_deserted();
+	look_around();
 	if (crew.active) {
 		wait = work_tick(&crew.work, sys_monotonic());
 		tables_grown();
@@ -665,7 +687,7 @@ static int work_main(void *arg)
 	}
 	discover_forget();
 	discover_own_thread((int)sys_gettid());
-	crew.deserted_at = sys_monotonic();
+	crew.looked_at = sys_monotonic();
 	show(crew.drained ? PC_STATE_INERT : PC_STATE_WAITING,
 	     crew.drained ? PC_INERT_DRAINED : PC_INERT_SMALL);
 	sleep_until_asked(wait);

@@ -10,25 +10,27 @@
  *       closed: mapping -> ring -> registered file. The mapping is MADV_DONTFORK: a child has
  *       pages of its own.
  *
- *       The kernel alone says where a ring is mapped, so it may lie where the program has made a
- *       hole, and maps something of its own later: that is not ours to unmap. The ring is known
- *       by its inode, and what is no longer mapped no longer holds anything.
+ *       The kernel takes no advice where the mapping is to lie. So it may lie in a hole that a
+ *       program of one thread makes and maps again later, over it: who drops it asks first whether
+ *       it is still there, and who keeps it looks now and then.
  * THREADS the work thread.
  */
 #ifndef PC_KERNEL_ANCHOR_H
 #define PC_KERNEL_ANCHOR_H
 
 #include "base/types.h"
+#include "kernel/vma.h"
 
 struct anchor {
 	void *ring; /* NULL when nothing is anchored */
 	size_t bytes;
-	uint64_t inode;
+	uint64_t inode; /* of the ring, as /proc/PID/maps shows it */
 };
 
-/* `maps` is an open /proc/.../maps of this process. */
-int anchor_hold(struct anchor *a, int fd, int maps); /* 0, or -errno: nothing is held then */
-void anchor_drop(struct anchor *a, int maps);	     /* only once nothing is packed or staged */
+int anchor_hold(struct anchor *a, int fd); /* 0, or -errno: nothing is held then */
+void anchor_drop(struct anchor *a);	   /* only once nothing is packed or staged */
+/* False once something else lies there, or nothing: forget it then, and drop nothing. */
+bool anchor_holds(const struct anchor *a, vma_lookup *lookup, int maps_fd);
 int anchor_probe(void);			   /* 0 if anchor_hold can work here, else -errno */
 
 #endif

@@ -1,0 +1,80 @@
+/*
+ * A program of one thread maps memory over what lies in the place that it took for its own hole: the
+ * library's ring. That memory is the program's from then on, through forks, and in whatever way the
+ * library comes to an end.
+ */
+#include "host.h"
+
+#define COLD (4 * MIB)
+
+/* Where the kernel has mapped a ring of io_uring; NULL if it has none. */
+static char *find_ring(size_t *len)
+{
+	unsigned long start, end;
+	char line[512], *ring = NULL;
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	HOST_CHECK(maps);
+	while (!ring && fgets(line, sizeof(line), maps))
+		if (strstr(line, "io_uring") && sscanf(line, "%lx-%lx", &start, &end) == 2) {
+			ring = (char *)start;
+			*len = end - start;
+		}
+	fclose(maps);
+	return ring;
+}
+
+static void wait_for_ring(char *gone)
+{
+	uint64_t until = host_now_ms() + 10000;
+	size_t len;
+	char *ring;
+
+	while ((!(ring = find_ring(&len)) || ring == gone) && host_now_ms() < until)
+		host_sleep_ms(20);
+	HOST_CHECK(ring && ring != gone);
+}
+
+static void check(const char *at, size_t len, const char *cold)
+{
+	HOST_CHECK(host_same(at, len, 2));
+	HOST_CHECK(host_same(cold, COLD, 1));
+}
+
+/* Forks make the library give all memory back and begin anew. */
+static void fork_once(const char *at, size_t len, const char *cold)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		check(at, len, cold);
+		_exit(0);
+	}
+	HOST_CHECK(host_reap(pid) == 0);
+	check(at, len, cold);
+}
+
+static void map_over(bool wait)
+{
+	char *cold = host_cold(COLD, 1), *ring;
+	size_t len;
+
+	ring = find_ring(&len);
+	if (!ring)
+		return;
+	HOST_CHECK(mmap(ring, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			-1, 0) == ring);
+	host_fill(ring, len, 2);
+	if (wait)
+		wait_for_ring(ring);
+	fork_once(ring, len, cold);
+	fork_once(ring, len, cold);
+	HOST_CHECK(munmap(cold, COLD) == 0);
+}
+
+int main(void)
+{
+	map_over(false);
+	map_over(true);
+	return 0;
+}
