@@ -7,12 +7,13 @@
  *       touch, named "predicomp:<use>" where the kernel allows. Up to POOL_REGIONS regions are
  *       recorded in a fixed table, which lives in .bss.
  *
- *         A program of one thread may unmap a part of its memory and map it again at the same address,
- *         for nobody else in it could take that meanwhile. So nothing of ours may lie where the
- *         kernel places mappings, which is in such holes first. It is asked for between the
- *         executable's and the libraries' part of the address space, where nothing comes to lie that is
- *         not told to.
- * THREADS pool_map(), pool_unmap(), pool_place() by one thread at a time (start-up, the work thread); pool_owns() by any.
+ *         A program of one thread may unmap a part of its memory and map it again at the same
+ *         address, for nobody else in it could take that meanwhile. So nothing of ours may lie where
+ *         the kernel places mappings, which is in such holes first. It is asked for between the
+ *         executable's and the libraries' part of the address space, where nothing comes to lie
+ *         that is not told to.
+ * THREADS pool_map(), pool_unmap(), pool_place() by one thread at a time (start-up, the work
+ *         thread); pool_owns() by any.
  */
 #ifndef PC_BASE_POOL_H
 #define PC_BASE_POOL_H

@@ -8,12 +8,12 @@
  * DESIGN  Entries come from pthread_create's trampoline (at birth) and, for threads that were made
  *         without it, from get_robust_list(2) by the discovery walk. `creating` counts births in
  *         progress: while it is not zero nothing is taken at all.
- * The first thread's block is in no such mapping: the loader maps its thread-local storage,
- *         and what the program maps later comes to lie beside it, in the same mapping for the kernel.
- *         So its place is noted before the program runs (`home`), is never managed, and keeps
- *         nothing beside it from being managed.
- * THREADS home: set at start-up. creating, born: any. The walk and the questions: the work thread. The
- *         lock is held for a few stores; signals are blocked by pager.c.
+ *         The first thread's block is in no such mapping: the loader maps its thread-local
+ *         storage, and what the program maps later comes to lie beside it, in the same mapping for
+ *         the kernel. So its place is noted before the program runs (`home`), is never managed, and
+ *         keeps nothing beside it from being managed.
+ * THREADS home: set at start-up. creating, born: any. The walk and the questions: the work thread.
+ *         The lock is held for a few stores; signals are blocked by pager.c.
  */
 #ifndef PC_STATE_THREAD_H
 #define PC_STATE_THREAD_H
