@@ -102,13 +102,6 @@ class Program:
 
     # --- turns
 
-    def turn(self, ms):
-        """Lets it work for so long, its other threads too. What it printed."""
-        self.resume()
-        said = self.ask(str(ms))
-        self.halt()
-        return said
-
     def halt(self):
         """Stops all its threads, and waits until they are."""
         self.process.send_signal(signal.SIGSTOP)

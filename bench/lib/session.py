@@ -97,19 +97,23 @@ class Session:
                     programs[way].line()
                     programs[way].halt()
                 figures = self.take_turns("%s: round %d of %d" % (what, i + 1, self.rounds),
-                                          programs, int(warm * 1000 // TURN),
-                                          int(seconds * 1000 // TURN))
+                                          programs, lambda program, _: program.ask(str(TURN)),
+                                          int(warm * 1000 // TURN), int(seconds * 1000 // TURN))
                 for way, program in programs.items():
                     got[way].append({**program.finish(), **figures[way]})
         return got
 
-    def take_turns(self, what, programs, warm, counted):
+    def take_turns(self, what, programs, work, warm, counted):
+        """work(program, number of the turn) -> figures, while the others are stopped, with all their
+        threads. {way: means over the turns that count}. All are stopped before and afterwards."""
         said = {way: [] for way in programs}
         for i in range(warm + counted):
-            if i % 50 == 0:
+            if i % 10 == 0:
                 self.progress("%s, turn %d of %d" % (what, i, warm + counted))
             for way in random.sample(list(programs), len(programs)):
-                said[way].append(programs[way].turn(TURN))
+                programs[way].resume()
+                said[way].append(work(programs[way], i))
+                programs[way].halt()
         return {way: {name: sum(one[name] for one in all_said[warm:]) / counted
                       for name in all_said[-1]} for way, all_said in said.items()}
 

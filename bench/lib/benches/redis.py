@@ -1,7 +1,6 @@
 """redis-server, Debian's, on a socket of its own; every value that is read is compared."""
 import contextlib
 import os
-import random
 import subprocess
 import tempfile
 
@@ -83,21 +82,9 @@ def idle_one(session, way, keys, target):
 SECOND_TURNS = 25
 
 
-def take_turns(session, servers, keys):
-    """{way: GETs a second}: each server is stopped while the other answers its part of the pass."""
-    seconds = {way: 0 for way in servers}
-    for turn in range(SECOND_TURNS):
-        session.progress("redis, second pass: turn %d of %d" % (turn + 1, SECOND_TURNS))
-        for way in random.sample(list(servers), len(servers)):
-            servers[way].resume()
-            seconds[way] += servers[way].client("get", keys, keys // SECOND_TURNS,
-                                                turn + 2)["seconds"]
-            servers[way].halt()
-    return {way: keys / spent for way, spent in seconds.items()}
-
-
 def second_pass(session, keys):
-    """Two servers that have idled and been read once, the one under the library: take_turns()."""
+    """{way: GETs a second} of two servers that have idled and been read once, in turns."""
+    part = keys // SECOND_TURNS
     with contextlib.ExitStack() as stack:
         servers = {way: stack.enter_context(server(session, way)) for way in (NONE, PREDICOMP)}
         for way, one in servers.items():
@@ -108,12 +95,13 @@ def second_pass(session, keys):
             session.progress("redis, second pass, %s: the first" % way)
             one.client("get", keys, keys)
             one.halt()
-        rates = take_turns(session, servers, keys)
+        figures = session.take_turns("redis, second pass", servers, lambda one, turn:
+                                     one.client("get", keys, part, turn + 2), 0, SECOND_TURNS)
         for one in servers.values():
             one.resume()
             one.client("verify", keys)
         servers[PREDICOMP].check_account()
-        return rates
+        return {way: part / one["seconds"] for way, one in figures.items()}
 
 
 @bench("redis-server, idle 15 s, then GET of random keys, twice", zram_mib=2048, quick=True)
