@@ -64,28 +64,21 @@ _Noreturn static void be_headless(struct child *c)
 
 static char state_of(pid_t pid)
 {
-	char path[64], line[1024], state = '?';
-	FILE *file;
+	char path[64], line[1024];
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, pid);
-	file = fopen(path, "re");
-	check(file && fgets(line, sizeof(line), file), path);
-	fclose(file);
-	check(sscanf(strrchr(line, ')'), ") %c", &state) == 1, path);
-	return state;
+	return *stat_fields(path, line, sizeof(line));
 }
 
 static unsigned long long minor_of(pid_t pid)
 {
 	unsigned long long minor = 0;
 	char path[64], line[1024];
-	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = fopen(path, "re");
-	check(file && fgets(line, sizeof(line), file), path);
-	fclose(file);
-	check(sscanf(strrchr(line, ')'), ") %*c %*d %*d %*d %*d %*d %*u %llu", &minor) == 1, path);
+	check(sscanf(stat_fields(path, line, sizeof(line)), "%*c %*d %*d %*d %*d %*d %*u %llu",
+		     &minor) == 1,
+	      path);
 	return minor;
 }
 

@@ -312,15 +312,11 @@ static void read_moment(struct faults *f, pid_t pid, struct moment *m)
 {
 	unsigned long long v[4];
 	char path[64], line[1024];
-	FILE *file;
 	int n;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = fopen(path, "re");
-	check(file && fgets(line, sizeof(line), file), path);
-	fclose(file);
-	n = sscanf(strrchr(line, ')'), ") %*c %*d %*d %*d %*d %*d %*u %llu %llu %llu %llu", &v[0],
-		   &v[1], &v[2], &v[3]);
+	n = sscanf(stat_fields(path, line, sizeof(line)),
+		   "%*c %*d %*d %*d %*d %*d %*u %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3]);
 	check(n == 4, path);
 	m->minor = v[0] + v[1];
 	m->major = v[2] + v[3];

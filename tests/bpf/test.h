@@ -39,4 +39,14 @@ static inline void check_open(int err, const struct unable *why)
 	exit(1);
 }
 
+/* The fields of a stat file of /proc from the state on, in `line`. */
+static inline const char *stat_fields(const char *path, char *line, int size)
+{
+	FILE *file = fopen(path, "re");
+
+	check(file && fgets(line, size, file), path);
+	fclose(file);
+	return strrchr(line, ')') + 2;
+}
+
 #endif

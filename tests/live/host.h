@@ -214,6 +214,23 @@ static inline unsigned host_entries(const char *folder)
 	return n;
 }
 
+/* The first mapping whose line in /proc/self/maps has `word`; NULL if none has. */
+static inline char *host_mapping(const char *word, size_t *len)
+{
+	unsigned long start, end;
+	char line[512], *at = NULL;
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	HOST_CHECK(maps);
+	while (!at && fgets(line, sizeof(line), maps))
+		if (strstr(line, word) && sscanf(line, "%lx-%lx", &start, &end) == 2) {
+			at = (char *)start;
+			*len = end - start;
+		}
+	fclose(maps);
+	return at;
+}
+
 /* The child's exit status as a shell shows it. */
 static inline int host_reap(pid_t pid)
 {

@@ -6,23 +6,7 @@
 #include "host.h"
 
 #define COLD (4 * MIB)
-
-/* Where the kernel has mapped a ring of io_uring; NULL if it has none. */
-static char *find_ring(size_t *len)
-{
-	unsigned long start, end;
-	char line[512], *ring = NULL;
-	FILE *maps = fopen("/proc/self/maps", "r");
-
-	HOST_CHECK(maps);
-	while (!ring && fgets(line, sizeof(line), maps))
-		if (strstr(line, "io_uring") && sscanf(line, "%lx-%lx", &start, &end) == 2) {
-			ring = (char *)start;
-			*len = end - start;
-		}
-	fclose(maps);
-	return ring;
-}
+#define RING "io_uring" /* in /proc/PID/maps */
 
 static void wait_for_ring(char *gone)
 {
@@ -30,7 +14,7 @@ static void wait_for_ring(char *gone)
 	size_t len;
 	char *ring;
 
-	while ((!(ring = find_ring(&len)) || ring == gone) && host_now_ms() < until)
+	while ((!(ring = host_mapping(RING, &len)) || ring == gone) && host_now_ms() < until)
 		host_sleep_ms(20);
 	HOST_CHECK(ring && ring != gone);
 }
@@ -59,7 +43,7 @@ static void map_over(bool wait)
 	char *cold = host_cold(COLD, 1), *ring;
 	size_t len;
 
-	ring = find_ring(&len);
+	ring = host_mapping(RING, &len);
 	if (!ring)
 		return;
 	HOST_CHECK(mmap(ring, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,

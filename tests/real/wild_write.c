@@ -24,15 +24,9 @@ struct area {
 /* The segment of this process, where it is mapped. */
 static const struct pc_segment *segment(void)
 {
-	const struct pc_segment *s = NULL;
-	char line[512];
-	FILE *maps = fopen("/proc/self/maps", "r");
+	size_t len;
+	const struct pc_segment *s = (const void *)host_mapping("/memfd:" PC_SEGMENT_NAME, &len);
 
-	HOST_CHECK(maps);
-	while (!s && fgets(line, sizeof(line), maps))
-		if (strstr(line, "/memfd:" PC_SEGMENT_NAME))
-			s = (const void *)strtoul(line, NULL, 16);
-	fclose(maps);
 	HOST_CHECK(s && s->tables.self == (uint64_t)s);
 	return s;
 }
