@@ -34,11 +34,10 @@ extern const char _end[] __attribute__((visibility("hidden")));
 static struct {
 	struct span_set areas; /* the result */
 	struct span_set known; /* mappings whose flags have been seen and are fine */
-	struct span_set fresh; /* under construction */
+	struct span_set fresh; /* under construction; what it has no room for is left out */
 	char *text;
 	pc_ns smaps_at;	  /* not before */
 	uint64_t unknown; /* bytes met in this walk whose flags are not known */
-	bool full;
 	bool threads_ok;
 	uint32_t walk;
 	unsigned own_count;
@@ -132,7 +131,7 @@ static bool note_known(const struct vma *v, void *arg)
 		return true;
 	if (kept_from_children(v) && !forkless_add(v->start, v->end))
 		return true;
-	disco.full |= !span_add(&disco.fresh, v->start, v->end);
+	span_add(&disco.fresh, v->start, v->end);
 	return true;
 }
 
@@ -142,7 +141,7 @@ static void add_mapped(pc_addr start, pc_addr end)
 	pc_addr stop = end;
 
 	for (; start < end && mapped_piece(&start, &stop); start = stop, stop = end)
-		disco.full |= !span_add(&disco.fresh, start, stop);
+		span_add(&disco.fresh, start, stop);
 }
 
 static void add_area(enum vma_kind kind, pc_addr start, pc_addr end)
@@ -150,7 +149,7 @@ static void add_area(enum vma_kind kind, pc_addr start, pc_addr end)
 	if (start >= end)
 		return;
 	if (world.way == WAY_MOVE)
-		disco.full |= !span_add(&disco.fresh, start, end);
+		span_add(&disco.fresh, start, end);
 	else if (kind == VMA_ANON)
 		add_mapped(start, end);
 }
@@ -188,7 +187,6 @@ static void swap_sets(struct span_set *a, struct span_set *b)
 static int walk(int fd, bool smaps, vma_fn *fn)
 {
 	span_clear(&disco.fresh);
-	disco.full = false;
 	disco.unknown = 0;
 	return vma_walk(fd, smaps, disco.text, TEXT_BYTES, fn, NULL);
 }
