@@ -978,6 +978,35 @@ void pager_exclude(pc_addr start, pc_addr end)
 		pager_quit(PC_INERT_EXCLUDED);
 }
 
+static bool try_hold(pc_addr start, pc_addr end, uint32_t *hold)
+{
+	*hold = 0;
+	if (!enter_host())
+		return true;
+	*hold = exclude_hold(start, end);
+	if (*hold)
+		ask(REQUEST_RETURN, page_floor(start), page_ceil(end));
+	leave_host();
+	return *hold != 0;
+}
+
+uint32_t pager_hold(pc_addr start, pc_addr end)
+{
+	uint32_t hold;
+
+	while (!try_hold(start, end, &hold))
+		sys_yield();
+	return hold;
+}
+
+void pager_release(uint32_t hold)
+{
+	if (!hold || !enter_host())
+		return;
+	exclude_release(hold);
+	leave_host();
+}
+
 void pager_forkless(pc_addr start, pc_addr end, bool on)
 {
 	bool noted = true;

@@ -76,10 +76,17 @@ void pager_fork_child(pc_addr control); /* of the thread that forked, its contro
 
 /*
  * [start, end) comes back and is never managed again: when this returns every page of it is
- * resident and unregistered. For mlock, MADV_WIPEONFORK, guard pages,
- * shmat(SHM_REMAP), robust mutexes, predicomp_leave(). Cheap when nothing there is managed.
+ * resident and unregistered. For mlock, MADV_WIPEONFORK, guard pages, robust mutexes,
+ * predicomp_leave(). Cheap when nothing there is managed.
  */
 void pager_exclude(pc_addr start, pc_addr end);
+
+/*
+ * The same until pager_release(), for the time of one call of the program, whatever others exclude
+ * and include there meanwhile. 0, which may be released as well: not managed, so nothing to hold.
+ */
+uint32_t pager_hold(pc_addr start, pc_addr end);
+void pager_release(uint32_t hold);
 
 /*
  * True if pages of [start, end) may be away or registered. Cheap; a look, not a lock: it may be

@@ -21,6 +21,18 @@ void exclude_bytes(const void *at, size_t len)
 		pager_exclude(s.start, s.end);
 }
 
+uint32_t hold_bytes(const void *at, size_t len)
+{
+	struct pc_span s = pages_touched(at, len);
+
+	return len && s.start < s.end ? pager_hold(s.start, s.end) : 0;
+}
+
+void release_bytes(uint32_t hold)
+{
+	pager_release(hold);
+}
+
 void exclude_for_good(const void *at, size_t len)
 {
 	/* Pairs with the loads of include_bytes(): one of the two sees the other. */

@@ -1,5 +1,5 @@
 /*
- * exclusion.h - pager_exclude() and pager_include() in bytes, as programs give them.
+ * exclusion.h - pager_exclude() and its kin in bytes, as programs give them.
  *
  * WHY   An exclusion that the kernel shows in VmFlags (locked, not copied on fork) may be lifted by
  *       its opposite, for the walk of mappings finds it again if it still holds. One that only we
@@ -17,5 +17,9 @@
 void exclude_bytes(const void *at, size_t len);
 void exclude_for_good(const void *at, size_t len);
 void include_bytes(const void *at, size_t len);
+
+/* For the time of one call. */
+uint32_t hold_bytes(const void *at, size_t len);
+void release_bytes(uint32_t hold);
 
 #endif

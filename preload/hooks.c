@@ -63,18 +63,16 @@ static enum effect effect_of(int advice)
  */
 static int advise_forkless(void *at, size_t len, int advice)
 {
-	bool held;
+	uint32_t hold = 0;
 	int ret;
 
 	layout_strike(at, len);
-	held = pager_holds((pc_addr)at, (pc_addr)at + len);
-	if (held)
-		exclude_bytes(at, len);
+	if (pager_holds((pc_addr)at, (pc_addr)at + len))
+		hold = hold_bytes(at, len);
 	ret = real.madvise(at, len, advice);
 	if (!ret)
 		pager_forkless((pc_addr)at, (pc_addr)at + len, advice == MADV_DONTFORK);
-	if (held)
-		include_bytes(at, len);
+	release_bytes(hold);
 	return ret;
 }
 
@@ -158,12 +156,13 @@ static size_t shm_bytes(int id)
 HOOK(void *, shmat, (int id, const void *at, int flags))
 {
 	size_t len = at && flags & SHM_REMAP && !pager_silent() ? shm_bytes(id) : 0;
+	uint32_t hold;
 	void *ret;
 
 	layout_strike(at, len);
-	exclude_bytes(at, len);
+	hold = hold_bytes(at, len);
 	ret = real.shmat(id, at, flags);
-	include_bytes(at, len);
+	release_bytes(hold);
 	return ret;
 }
 
@@ -173,11 +172,10 @@ HOOK(void *, shmat, (int id, const void *at, int flags))
  */
 static void *mremap_whole(void *at, size_t len, size_t new_len, int flags, void *new_at)
 {
-	void *ret;
+	uint32_t hold = hold_bytes(at, len);
+	void *ret = real.mremap(at, len, new_len, flags, new_at);
 
-	exclude_bytes(at, len);
-	ret = real.mremap(at, len, new_len, flags, new_at);
-	include_bytes(at, len);
+	release_bytes(hold);
 	return ret;
 }
 
@@ -224,14 +222,15 @@ HOOK(void *, realloc, (void *block, size_t size))
 {
 	size_t len = block && pager_active() ? real.malloc_usable_size(block) : 0;
 	char *at = (char *)block - CHUNK_HEADER;
+	uint32_t hold;
 	void *ret;
 
 	len += CHUNK_HEADER;
 	if (len < REALLOC_REMAPS || !pager_holds((pc_addr)at, (pc_addr)at + len))
 		return real.realloc(block, size);
-	exclude_bytes(at, len);
+	hold = hold_bytes(at, len);
 	ret = real.realloc(block, size);
-	include_bytes(at, len);
+	release_bytes(hold);
 	return ret;
 }
 

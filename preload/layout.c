@@ -61,16 +61,15 @@ int layout_discard(void *at, size_t len, int advice)
 	struct pc_span s = pages_of(at, len);
 	unsigned held = pager_discard_begin(s.start, s.end);
 	bool certain = discard_is_certain(at, len, advice);
-	bool excluded = !certain && pager_holds(s.start, s.end);
+	uint32_t home = 0;
 	int ret;
 
 	if (certain)
 		pager_forget(s.start, s.end);
-	if (excluded)
-		exclude_bytes(at, len);
+	else if (pager_holds(s.start, s.end))
+		home = hold_bytes(at, len);
 	ret = real.madvise(at, len, advice);
-	if (excluded)
-		include_bytes(at, len);
+	release_bytes(home);
 	pager_discard_end(held);
 	return ret;
 }

@@ -4,14 +4,24 @@
 #include "state/span.h"
 
 #define EXCLUDE_MAX 4096u
+#define HOLDS_MAX   64u
+
+struct hold {
+	uint32_t number; /* 0: not in use */
+	struct pc_span span;
+};
 
 static struct pc_span spans[EXCLUDE_MAX];
 static struct span_set set = {.span = spans, .max = EXCLUDE_MAX};
-static struct lock lock;
+static struct hold holds[HOLDS_MAX];
+static uint32_t last_number; /* not set back: a number from before a fork must mean nothing after it */
+static struct lock lock;     /* all of this */
 
 void exclude_reset(void)
 {
 	lock_reset(&lock);
+	for (unsigned i = 0; i < HOLDS_MAX; i++)
+		holds[i].number = 0;
 }
 
 bool exclude_add(pc_addr start, pc_addr end)
@@ -34,12 +44,56 @@ bool exclude_remove(pc_addr start, pc_addr end)
 	return ok;
 }
 
+static struct hold *find(uint32_t number)
+{
+	for (unsigned i = 0; i < HOLDS_MAX; i++)
+		if (holds[i].number == number)
+			return &holds[i];
+	return NULL;
+}
+
+uint32_t exclude_hold(pc_addr start, pc_addr end)
+{
+	struct hold *h;
+	uint32_t number = 0;
+
+	lock_take(&lock);
+	h = find(0);
+	if (h) {
+		last_number += last_number == UINT32_MAX ? 2 : 1;
+		number = last_number;
+		*h = (struct hold){number, {page_floor(start), page_ceil(end)}};
+	}
+	lock_release(&lock);
+	return number;
+}
+
+void exclude_release(uint32_t hold)
+{
+	struct hold *h;
+
+	lock_take(&lock);
+	h = hold ? find(hold) : NULL;
+	if (h)
+		h->number = 0;
+	lock_release(&lock);
+}
+
+static bool is_held(pc_addr start, pc_addr end)
+{
+	for (unsigned i = 0; i < HOLDS_MAX; i++)
+		if (holds[i].number &&
+		    span_overlaps(start, end, holds[i].span.start, holds[i].span.end))
+			return true;
+	return false;
+}
+
 bool exclude_hits(pc_addr start, pc_addr end)
 {
 	bool hits;
 
 	lock_take(&lock);
-	hits = span_hits(&set, start, end);
+	hits = span_hits(&set, start, end) || is_held(start, end);
 	lock_release(&lock);
 	return hits;
 }

@@ -2,7 +2,11 @@
  * exclude.h - memory that must be left alone because somebody said so.
  *
  * OWNS   the set of such ranges: what hooks asked for (mlock, MADV_DONTFORK, guard pages, robust
- *        mutexes, predicomp_leave) and what is the library's own.
+ *        mutexes, predicomp_leave) and what is the library's own. Beside it, holds: what one call
+ *        of the program must find whole, until it has returned.
+ * WHY    Two calls may be about the same addresses: the first has moved memory away from there, the
+ *        second works on what was mapped there since. The end of the first must not expose it, so
+ *        a hold is ended by its number and not by its place.
  * THREADS any; a lock held for a few stores. Threads of the program come with signals blocked.
  */
 #ifndef PC_FLOW_EXCLUDE_H
@@ -10,10 +14,15 @@
 
 #include "base/types.h"
 
-void exclude_reset(void);
+void exclude_reset(void); /* nothing is held, nobody is waiting: the set stays */
 /* False when the set is full: the caller must then leave the whole process alone. */
 bool exclude_add(pc_addr start, pc_addr end);
 bool exclude_remove(pc_addr start, pc_addr end);
+/* The number of the hold; 0: too many others. */
+uint32_t exclude_hold(pc_addr start, pc_addr end);
+/* One that is not there any more (a child of a fork has none of its parent's) may be released. */
+void exclude_release(uint32_t hold);
+/* By the set or by a hold. */
 bool exclude_hits(pc_addr start, pc_addr end);
 
 #endif

@@ -26,6 +26,7 @@
 #define OWN	 (MAP_PRIVATE | MAP_ANONYMOUS)
 #define RW	 (PROT_READ | PROT_WRITE)
 #define HOLD	 7u
+#define HOME      9u
 
 #define LOG_BYTES 256
 
@@ -43,8 +44,8 @@ bool __wrap_pager_is_mapped(pc_addr start, pc_addr end);
 unsigned __wrap_pager_discard_begin(pc_addr start, pc_addr end);
 void __wrap_pager_forget(pc_addr start, pc_addr end);
 void __wrap_pager_discard_end(unsigned held);
-void __wrap_pager_exclude(pc_addr start, pc_addr end);
-void __wrap_pager_include(pc_addr start, pc_addr end);
+uint32_t __wrap_pager_hold(pc_addr start, pc_addr end);
+void __wrap_pager_release(uint32_t hold);
 bool __wrap_pager_holds(pc_addr start, pc_addr end);
 
 static void note(const char *what, pc_addr start, pc_addr end)
@@ -94,14 +95,17 @@ void __wrap_pager_discard_end(unsigned held)
 	assert_int_equal(held, HOLD);
 }
 
-void __wrap_pager_exclude(pc_addr start, pc_addr end)
+uint32_t __wrap_pager_hold(pc_addr start, pc_addr end)
 {
-	note("exclude", start, end);
+	note("home", start, end);
+	return HOME;
 }
 
-void __wrap_pager_include(pc_addr start, pc_addr end)
+void __wrap_pager_release(uint32_t hold)
 {
-	note("include", start, end);
+	if (hold)
+		note("free", AREA, AREA);
+	assert_true(!hold || hold == HOME);
 }
 
 bool __wrap_pager_holds(pc_addr start, pc_addr end)
@@ -237,7 +241,7 @@ static void any_discard_is_held_from_before_to_after(void **state)
 	(void)state;
 	played.holds = true;
 	layout_discard(AT(2), BYTES(3), MADV_DONTNEED);
-	assert_string_equal(told(), "hold 2-5, exclude 2-5, madvise 2-5, include 2-5, release 0-0");
+	assert_string_equal(told(), "hold 2-5, home 2-5, madvise 2-5, free 0-0, release 0-0");
 	played.holds = false;
 	layout_discard(AT(2), BYTES(3), MADV_DONTNEED);
 	assert_string_equal(told(), "hold 2-5, madvise 2-5, release 0-0");
@@ -249,7 +253,7 @@ static void an_uncertain_discard_forgets_nothing(void **state)
 	(void)state;
 	played.known = played.holds = true;
 	layout_discard(AT(2), BYTES(3), MADV_DONTNEED_LOCKED);
-	assert_string_equal(told(), "hold 2-5, exclude 2-5, madvise 2-5, include 2-5, release 0-0");
+	assert_string_equal(told(), "hold 2-5, home 2-5, madvise 2-5, free 0-0, release 0-0");
 	played.error = EINVAL;
 	assert_int_equal(layout_discard((char *)AT(2) + 1, BYTES(1), MADV_DONTNEED), -1);
 	assert_int_equal(errno, EINVAL);
