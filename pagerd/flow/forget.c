@@ -160,6 +160,17 @@ static void free_slice(const struct slice *s)
 	}
 }
 
+/*
+ * The pages of the slice are not registered any more, for the mapping has gone. But where a layout
+ * event was pending when the pager registered, what it registered may be the mapping that came after:
+ * that stays noted, for nobody else would ever release it. See guard_unit().
+ */
+static void note_unregistered(const struct slice *s)
+{
+	if (s->unit && !s->unit->unguarded)
+		unit_set_registered(s->unit, s->first, s->end, false);
+}
+
 void forget_unmap(unsigned shard, pc_addr start, pc_addr end)
 {
 	for (pc_addr at = start; at < end;) {
@@ -173,8 +184,7 @@ void forget_unmap(unsigned shard, pc_addr start, pc_addr end)
 		}
 		if (s.unit && s.unit->unguarded)
 			free_slice(&s);
-		if (s.unit)
-			unit_set_registered(s.unit, s.first, s.end, false);
+		note_unregistered(&s);
 	}
 	free_tail(end);
 }

@@ -81,7 +81,8 @@ static bool wanted(const struct take *t, unsigned page, page_word w, pc_ns now)
 
 /*
  * Which runs are worth registering: wanted pages, small holes between them included, nothing that
- * is not managed. Returns the number of wanted pages.
+ * is not managed or must stay: a hook that has excluded memory counts on its being one mapping.
+ * Returns the number of wanted pages.
  */
 static unsigned choose_runs(struct take *t, pc_ns now)
 {
@@ -89,7 +90,7 @@ static unsigned choose_runs(struct take *t, pc_ns now)
 	unsigned run = 0, last = 0, in_run = 0, sum = 0;
 
 	for (unsigned i = 0; i <= PC_UNIT_PAGES; i++) {
-		bool end = i == PC_UNIT_PAGES || !bit(t->managed, i);
+		bool end = i == PC_UNIT_PAGES || !bit(t->managed, i) || bit(t->kept, i);
 		bool want = !end && wanted(t, i, unit_peek(t->unit, i), now);
 
 		if (in_run && (end || (want && i - last > RUN_GAP_MAX))) {
@@ -158,9 +159,11 @@ static bool guard_run(struct unit *u, unsigned first, unsigned end)
 	const uint64_t len = (end - first) * PC_PAGE;
 
 	unit_set_dontfork(u, first, end);
-	if (!sys_madvise(start, len, MADV_DONTFORK) && !uffd_pending(&world.uffd))
-		return true;
-	take_back_guard(u, first, end);
+	if (!uffd_pending(&world.uffd)) {
+		if (!sys_madvise(start, len, MADV_DONTFORK) && !uffd_pending(&world.uffd))
+			return true;
+		take_back_guard(u, first, end);
+	}
 	u->unguarded = 1;
 	return false;
 }
@@ -252,6 +255,12 @@ static bool register_piece(struct take *t, unsigned first, unsigned end)
 	bool fresh = !unit_registered(t->unit, first);
 	enum keeper keeper;
 
+	/* What is mapped here may have taken the place of what is in the table, and nothing can leave. */
+	if (uffd_pending(&world.uffd)) {
+		COUNT(SHARD, take_again);
+		t->stop = true;
+		return false;
+	}
 	if (uffd_register(&world.uffd, addr_of(t, first), addr_of(t, end))) {
 		COUNT(SHARD, register_failed);
 		return false;
@@ -262,12 +271,30 @@ static bool register_piece(struct take *t, unsigned first, unsigned end)
 		COUNT(SHARD, register_failed);
 		return false;
 	}
-	if (keeper == KEEPER_UNKNOWN)
+	if (keeper == KEEPER_UNKNOWN) {
+		t->unit->unguarded = 1;
 		return true;
+	}
 	t->piece[t->pieces++] = (struct piece){first, end};
 	if (fresh)
 		COUNT(SHARD, ranges_added);
 	return true;
+}
+
+/*
+ * Of the pages [first, end) of one mapping those from the first that is there to the last. That one
+ * of them was there when the run was chosen is not enough: it may have gone since, and the parts of
+ * a mapping that was cut before it was ever written to stay mappings of their own, as each gets an
+ * anon_vma of its own.
+ */
+static bool register_present(struct take *t, unsigned first, unsigned end)
+{
+	while (first < end && !bit(t->present, first))
+		first++;
+	while (end > first && !bit(t->present, end - 1))
+		end--;
+	return first == end || !pagemap_occupied(&world.pagemap, addr_of(t, first)) ||
+	       register_piece(t, first, end);
 }
 
 /* Cuts a run at the ends of mappings, and of what is forkless, and registers the pieces. */
@@ -284,7 +311,7 @@ static void register_run(struct take *t, unsigned first, unsigned end)
 		if (vma_end < addr_of(t, end))
 			stop = (unsigned)((vma_end - t->unit->base) >> PC_PAGE_SHIFT);
 		stop = end_of_kind(t, first, stop);
-		if (!register_piece(t, first, stop))
+		if (!register_present(t, first, stop))
 			return;
 		first = stop;
 	}
@@ -690,6 +717,16 @@ static void release_tail(pc_addr start, pc_addr stop, bool guarded)
 	uffd_unregister(&world.uffd, start, stop);
 }
 
+/* From now on the table knows of all that it is, more than it knew before. */
+static void register_again(pc_addr start, pc_addr stop)
+{
+	if (start == stop)
+		return;
+	uffd_register(&world.uffd, start, stop);
+	for (; start < stop; start += PC_PAGE)
+		forget_adopt(start);
+}
+
 /*
  * The kernel unregisters whatever lies there, events pending or not. That may be memory with pages
  * of ours, remapped to where another mapping has just gone: then it is registered again at once,
@@ -709,10 +746,8 @@ static bool release_run(struct unit *u, unsigned first, unsigned end, bool guard
 		COUNT(SHARD, register_failed);
 	release_tail(stop, tail, guarded);
 	if (uffd_pending(&world.uffd)) {
-		uffd_register(&world.uffd, start, stop);
-		if (tail > stop)
-			uffd_register(&world.uffd, stop, tail);
-		u->unguarded |= guarded;
+		register_again(start, stop);
+		register_again(stop, tail);
 		return false;
 	}
 	unit_set_registered(u, first, end, false);
@@ -720,26 +755,37 @@ static bool release_run(struct unit *u, unsigned first, unsigned end, bool guard
 	return true;
 }
 
-/* Those runs whose MADV_DONTFORK is ours, or those where it is the program's own or not set. */
-static bool release_runs(struct unit *u, bool guarded)
+/* Of the pages of `map` those whose MADV_DONTFORK is ours, or those where it is the program's own. */
+static bool release_runs(struct unit *u, const uint64_t *map, bool guarded)
 {
 	uint64_t runs[UNIT_MAP_WORDS];
 	unsigned first = 0, end;
 
 	for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
-		runs[i] = u->registered[i] & (guarded ? u->dontfork[i] : ~u->dontfork[i]);
+		runs[i] = u->registered[i] & map[i] &
+			  (guarded ? u->dontfork[i] : ~u->dontfork[i]);
 	for (; map_next_run(runs, &first, &end); first = end)
 		if (!release_run(u, first, end, guarded))
 			return false;
 	return true;
 }
 
+/* What is not with the pager, nor on its way back: a pager may be at it. */
+static void find_home(const struct unit *u, uint64_t home[UNIT_MAP_WORDS])
+{
+	for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
+		home[i] = ~load_acquire(&u->elsewhere[i]);
+}
+
 bool release_unit(struct unit *u)
 {
+	uint64_t home[UNIT_MAP_WORDS];
 	bool released;
 
 	gate_enter(&world.gate, GATE_WORK);
-	released = !load_relaxed(&u->away) && release_runs(u, true) && release_runs(u, false);
+	find_home(u, home);
+	released = !load_relaxed(&u->away) && release_runs(u, home, true) &&
+		   release_runs(u, home, false);
 	if (released)
 		u->unguarded = 0;
 	gate_leave(&world.gate, GATE_WORK);
@@ -748,13 +794,16 @@ bool release_unit(struct unit *u)
 
 void guard_unit(struct unit *u)
 {
-	uint64_t map[UNIT_MAP_WORDS];
+	uint64_t map[UNIT_MAP_WORDS], home[UNIT_MAP_WORDS];
 
 	gate_enter(&world.gate, GATE_WORK);
-	find_guardable(u, 0, PC_UNIT_PAGES, map);
-	for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
-		map[i] &= u->registered[i];
-	if (!uffd_pending(&world.uffd) && guard(u, map))
-		u->unguarded = 0;
+	find_home(u, home);
+	if (release_runs(u, home, true) && release_runs(u, home, false)) {
+		find_guardable(u, 0, PC_UNIT_PAGES, map);
+		for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
+			map[i] &= u->registered[i];
+		if (!uffd_pending(&world.uffd) && guard(u, map))
+			u->unguarded = 0;
+	}
 	gate_leave(&world.gate, GATE_WORK);
 }

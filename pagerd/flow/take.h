@@ -33,6 +33,7 @@ bool release_unit(struct unit *u);
 /*
  * Away pages of the unit may lie in memory that an unseen fork would give to the child, as zeros:
  * MADV_DONTFORK is set again, or the unit stays unit.unguarded because a layout event is pending.
+ * What is home is released, for it may be noted as registered and not be, or not be what was meant.
  */
 void guard_unit(struct unit *u);
 

@@ -41,7 +41,8 @@ struct unit {
 	uint32_t staged;  /* of those, pages in staging; atomic */
 	uint32_t seen;    /* discovery walk that last found memory here */
 	uint32_t remapped; /* number of the last remap that brought words here; flow/forget.c */
-	uint32_t unguarded; /* what is in dontfork may lack the flag: flow/take.h, guard_unit() */
+	uint32_t unguarded; /* a layout event was pending: what is in dontfork may lack the flag
+				     (flow/take.h, guard_unit()), what is registered may be newer */
 	bool live;         /* in the table */
 	uint32_t row;      /* of the segment's unit table; 0 none of its own */
 	struct heat heat;

@@ -118,6 +118,21 @@ static bool alike(const struct page *a, const struct page *b)
 	       a->dontfork == b->dontfork && a->prot == b->prot && a->kind == b->kind;
 }
 
+bool model_is_cut(unsigned first, unsigned end)
+{
+	const struct page *p = &model.page[first];
+	bool cut = false;
+
+	for (unsigned i = first; i < end; i++) {
+		const struct page *q = &model.page[i];
+
+		if (!q->mapped || q->prot != p->prot || q->kind != p->kind)
+			return false;
+		cut |= q->registered != p->registered;
+	}
+	return cut;
+}
+
 static unsigned mapping_end(unsigned page)
 {
 	const struct page *p = &model.page[page];

@@ -130,6 +130,8 @@ bool model_child_has(unsigned page);
  */
 bool model_cut_off(unsigned page);
 bool model_present(unsigned page);
+/* One mapping as the program made it, of which a part is registered and a part is not. */
+bool model_is_cut(unsigned first, unsigned end);
 /* The mapping that the page lies in. */
 void model_mapping(unsigned page, unsigned *first, unsigned *end);
 /* Bytes of a present page, NULL for an absent one; no fault, no switch. */

@@ -124,6 +124,16 @@ static void what_took_its_place_is_for_children(void **state)
 	assert_true(unit_registered(range_find(START), 5));
 }
 
+/* It is registered, for all that is known, and noted nowhere else. */
+static void what_took_its_place_may_be_registered(void **state)
+{
+	(void)state;
+	guarded()->unguarded = 1;
+	forget_unmap(SHARD, AT(4), AT(12));
+	assert_true(unit_registered(range_find(START), 4));
+	assert_true(unit_registered(range_find(START), 11));
+}
+
 static void what_the_program_keeps_stays_kept(void **state)
 {
 	(void)state;
@@ -187,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    CASE(what_was_surely_guarded_needs_no_call),
 	    CASE(what_took_its_place_is_for_children),
+	    CASE(what_took_its_place_may_be_registered),
 	    CASE(what_the_program_keeps_stays_kept),
 	    CASE(what_grew_behind_is_for_children),
 	    CASE(what_is_known_behind_is_left),

@@ -328,16 +328,17 @@ static bool holds_some(pc_addr start, pc_addr end)
 	return held && !sim.closed;
 }
 
-/* Packed memory comes home, and stays there until it is included again. */
-static bool bring_home(pc_addr start, pc_addr end)
+/* pager_hold() */
+static uint32_t bring_home(pc_addr start, pc_addr end)
 {
-	if (!holds_some(start, end))
-		return false;
-	exclude_add(start, end);
+	uint32_t hold = sim.closed ? 0 : exclude_hold(start, end);
+
+	if (!hold)
+		return 0;
 	actor_wait(request_free, NULL, 0);
 	sim.request = (struct request){.open = true, .start = start, .end = end};
 	actor_wait(request_free, NULL, 0);
-	return true;
+	return hold;
 }
 
 static bool follows(void)
@@ -414,15 +415,14 @@ static void discard_seen(struct run r, unsigned *done)
 {
 	const pc_addr start = model_addr(r.first), end = model_addr(r.end);
 	unsigned held = mapped_hold(start, end);
-	bool excluded = false;
+	uint32_t hold = 0;
 
 	if (is_known(r))
 		forget(start, end);
-	else
-		excluded = bring_home(start, end);
+	else if (holds_some(start, end))
+		hold = bring_home(start, end);
 	model_discard(r.first, r.end, done);
-	if (excluded)
-		exclude_remove(start, end);
+	exclude_release(hold);
 	mapped_release(held);
 }
 
@@ -438,11 +438,15 @@ static void discard(struct run r, unsigned *done)
 static int remap_seen(struct run r, unsigned to, unsigned pages, bool keep_old)
 {
 	const pc_addr start = model_addr(r.first), end = model_addr(r.end);
-	bool excluded = !actors_chance(sim.unhooked) && bring_home(start, end);
-	int err = model_mremap(r.first, r.end, to, pages, keep_old);
+	bool seen = !actors_chance(sim.unhooked);
+	uint32_t hold = seen ? bring_home(start, end) : 0;
+	int err;
 
-	if (excluded)
-		exclude_remove(start, end);
+	err = model_mremap(r.first, r.end, to, pages, keep_old);
+	if (seen && err == -EFAULT && model_is_cut(r.first, r.end))
+		actor_fail("pages %u to %u, one mapping, are cut when they are remapped", r.first,
+			   r.end);
+	exclude_release(hold);
 	return err;
 }
 
@@ -542,7 +546,7 @@ static void act_map(void)
 {
 	struct run r = some_run(some_page());
 
-	if (!on_question(r.first, r.end) || map(r, (unsigned)actors_roll(3)))
+	if (!on_question(r.first, r.end) || map(r, (unsigned)actors_roll(3)) || actors_chance(4))
 		return;
 	for (unsigned i = r.first; i < r.end; i++)
 		write_page(i);

@@ -1,0 +1,325 @@
+/*
+ * What is registered, and what is not. A mapping that the pager cuts must become one again, for
+ * mremap() wants one: so nothing is cut that a hook has asked to be left whole, nor what has not been
+ * written to yet; and what was registered while the layout changed stays noted until it is released.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/sys.h"
+#include "flow/exclude.h"
+#include "flow/take.h"
+#include "flow/world.h"
+#include "kernel/pagemap.h"
+#include "kernel/uapi.h"
+#include "state/range.h"
+#include "state/staging.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#define START	 0x7d0000000000ull
+#define AT(page) (START + (page)*PC_PAGE)
+#define UNITS	 4u
+#define LOG	 512
+
+static uint8_t *table;
+static struct unit *unit;
+static struct {
+	char log[LOG];
+	uint64_t present[UNIT_MAP_WORDS]; /* when the run is chosen */
+	bool gone;			  /* since then */
+	struct vma mapping[2];
+	unsigned quiet; /* questions to which no event is pending; then one is */
+} played;
+
+long __real_sys_call(long nr, long a, long b, long c, long d, long e, long f);
+long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f);
+int __wrap_pagemap_present(const struct pagemap *pm, pc_addr start, pc_addr end,
+			   uint64_t present[PC_UNIT_PAGES / 64]);
+bool __wrap_pagemap_occupied(const struct pagemap *pm, pc_addr page);
+
+static bool in_unit(pc_addr at)
+{
+	return at >= START && at < START + PC_UNIT;
+}
+
+static void note(const char *what, pc_addr start, uint64_t len)
+{
+	size_t n = strlen(played.log);
+
+	if (in_unit(start))
+		snprintf(played.log + n, LOG - n, "%s%s %u-%u", n ? ", " : "", what,
+			 (unsigned)((start - START) / PC_PAGE),
+			 (unsigned)((start + len - START) / PC_PAGE));
+}
+
+static long play_ioctl(unsigned long request, void *arg)
+{
+	struct uffdio_register *r = arg;
+	struct uffdio_move *m = arg;
+
+	switch (request) {
+	case UFFDIO_REGISTER:
+		note("register", r->range.start, r->range.len);
+		return 0;
+	case UFFDIO_UNREGISTER:
+		note("release", r->range.start, r->range.len);
+		return 0;
+	case UFFDIO_ZEROPAGE:
+		if (!played.quiet)
+			return -EAGAIN;
+		played.quiet--;
+		return -EINVAL;
+	case UFFDIO_MOVE:
+		note("move", m->src, m->len);
+		m->move = (int64_t)m->len;
+		return 0;
+	}
+	fail_msg("ioctl %#lx", request);
+	return -ENOSYS;
+}
+
+long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	if (nr == __NR_ioctl)
+		return play_ioctl((unsigned long)b, (void *)c);
+	if (nr != __NR_madvise || !in_unit((pc_addr)a))
+		return __real_sys_call(nr, a, b, c, d, e, f);
+	note(c == MADV_DONTFORK ? "guard" : c == MADV_DOFORK ? "give" : "advise", (pc_addr)a,
+	     (uint64_t)b);
+	return 0;
+}
+
+int __wrap_pagemap_present(const struct pagemap *pm, pc_addr start, pc_addr end,
+			   uint64_t present[PC_UNIT_PAGES / 64])
+{
+	int count = 0;
+
+	(void)pm;
+	assert_true(start == START && end == START + PC_UNIT);
+	memcpy(present, played.present, sizeof(played.present));
+	for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
+		count += __builtin_popcountll(present[i]);
+	return count;
+}
+
+bool __wrap_pagemap_occupied(const struct pagemap *pm, pc_addr page)
+{
+	(void)pm;
+	assert_true(in_unit(page));
+	return !played.gone;
+}
+
+static int mapping_at(int fd, pc_addr addr, struct vma *v)
+{
+	(void)fd;
+	for (unsigned i = 0; i < 2; i++) {
+		if (played.mapping[i].end <= addr)
+			continue;
+		*v = played.mapping[i];
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static struct vma plain(unsigned first, unsigned end)
+{
+	return (struct vma){
+	    .start = AT(first), .end = AT(end), .read = true, .write = true, .kind = VMA_ANON};
+}
+
+static void present(unsigned first, unsigned end)
+{
+	for (; first < end; first++)
+		played.present[first / 64] |= 1ull << (first % 64);
+}
+
+static unsigned take(void)
+{
+	uint64_t managed[UNIT_MAP_WORDS];
+
+	memset(managed, 0xff, sizeof(managed));
+	return take_unit(START, managed, PC_SEC, PC_SEC);
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	memset(&played, 0, sizeof(played));
+	memset(table, 0, range_table_bytes(UNITS));
+	range_start(table, UNITS);
+	played.mapping[0] = plain(0, PC_UNIT_PAGES);
+	played.quiet = 1000;
+	world.mapping_at = mapping_at;
+	world.everything = true;
+	world.way = WAY_MOVE;
+	world.max_runs = 1000;
+	gate_reset(&world.gate, 1);
+	exclude_reset();
+	exclude_remove(0, PC_ADDR_MAX);
+	unit = range_ensure(START);
+	return unit ? 0 : -1;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < staging_limit(); i++) {
+		for (unsigned k = 0; k < PC_UNIT_PAGES; k++)
+			if (page_state(unit_peek(unit, k)) == PAGE_STAGED)
+				staging_release(page_slot(unit_peek(unit, k)));
+		staging_free(staging_at(i));
+	}
+	return 0;
+}
+
+static void what_is_there_leaves(void **state)
+{
+	(void)state;
+	present(2, 6);
+	assert_int_equal(take(), 4);
+	assert_string_equal(played.log, "register 2-6, guard 2-6, move 2-6");
+}
+
+static void a_small_hole_goes_along(void **state)
+{
+	(void)state;
+	present(2, 4);
+	present(6, 8);
+	assert_int_equal(take(), 4);
+	assert_string_equal(played.log, "register 2-8, guard 2-8, move 2-4, move 6-8");
+}
+
+/* mremap() may be about to look at it, or to leave it empty. */
+static void what_is_held_does_not_go_along(void **state)
+{
+	uint32_t hold = exclude_hold(AT(4), AT(6));
+
+	(void)state;
+	present(2, 4);
+	present(6, 8);
+	assert_int_equal(take(), 4);
+	assert_string_equal(played.log,
+			    "register 2-4, guard 2-4, register 6-8, guard 6-8, move 2-4, move 6-8");
+	exclude_release(hold);
+}
+
+static void what_has_gone_since_is_not_cut(void **state)
+{
+	(void)state;
+	present(2, 6);
+	played.gone = true;
+	assert_int_equal(take(), 0);
+	assert_string_equal(played.log, "");
+}
+
+static void nothing_is_cut_where_no_page_is(void **state)
+{
+	(void)state;
+	played.mapping[0] = plain(0, 6);
+	played.mapping[1] = plain(6, 64);
+	present(2, 3);
+	present(10, 12);
+	assert_int_equal(take(), 3);
+	assert_string_equal(played.log, "register 2-3, guard 2-3, register 10-12, guard 10-12, "
+					"move 2-3, move 10-12");
+}
+
+static void nothing_is_registered_while_the_layout_changes(void **state)
+{
+	(void)state;
+	present(2, 6);
+	played.quiet = 0;
+	assert_int_equal(take(), 0);
+	assert_string_equal(played.log, "");
+	assert_false(unit_any_registered(unit));
+}
+
+/* What was registered may be kept from children by nobody: the mapping may be another. */
+static void nothing_is_guarded_while_the_layout_changes(void **state)
+{
+	(void)state;
+	present(2, 6);
+	played.quiet = 1;
+	assert_int_equal(take(), 0);
+	assert_string_equal(played.log, "register 2-6");
+	assert_true(unit_registered(unit, 2) && unit_registered(unit, 5));
+	assert_true(unit->unguarded);
+}
+
+static void what_is_registered_again_is_noted(void **state)
+{
+	(void)state;
+	unit_set_registered(unit, 2, 4, true);
+	unit_set_dontfork(unit, 2, 4);
+	played.mapping[0] = plain(2, 10);
+	played.quiet = 1;
+	assert_false(release_unit(unit));
+	assert_string_equal(played.log, "give 2-10, release 2-10, register 2-10");
+	for (unsigned i = 2; i < 10; i++)
+		assert_true(unit_registered(unit, i));
+	assert_true(unit->unguarded);
+}
+
+/* Noted as registered, it may be what nobody registered: a flag there would stay for good. */
+static void only_what_is_away_is_guarded_again(void **state)
+{
+	const page_word away = page_make(PAGE_SAME, 0);
+
+	(void)state;
+	unit_set_registered(unit, 2, 10, true);
+	unit_set_dontfork(unit, 2, 10);
+	page_store(unit_word(unit, 4), away);
+	unit_count(unit, 4, page_make(PAGE_RESIDENT, 0), away);
+	unit->unguarded = 1;
+	guard_unit(unit);
+	assert_string_equal(played.log,
+			    "give 2-4, release 2-4, give 5-512, release 5-512, guard 4-5");
+	assert_true(unit_registered(unit, 4));
+	assert_false(unit_registered(unit, 3) || unit_registered(unit, 5));
+	assert_false(unit->unguarded);
+	page_store(unit_word(unit, 4), page_make(PAGE_RESIDENT, 0));
+	unit_count(unit, 4, away, page_make(PAGE_RESIDENT, 0));
+}
+
+static void *demand_zero(size_t len)
+{
+	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	assert_ptr_not_equal(at, MAP_FAILED);
+	return at;
+}
+
+static int begin_all(void **state)
+{
+	(void)state;
+	table = demand_zero(range_table_bytes(UNITS));
+	staging_start(demand_zero(staging_space_bytes(1)), demand_zero(staging_table_bytes(1)), 1);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(what_is_there_leaves, begin, end),
+	    cmocka_unit_test_setup_teardown(a_small_hole_goes_along, begin, end),
+	    cmocka_unit_test_setup_teardown(what_is_held_does_not_go_along, begin, end),
+	    cmocka_unit_test_setup_teardown(what_has_gone_since_is_not_cut, begin, end),
+	    cmocka_unit_test_setup_teardown(nothing_is_cut_where_no_page_is, begin, end),
+	    cmocka_unit_test_setup_teardown(nothing_is_registered_while_the_layout_changes, begin,
+					    end),
+	    cmocka_unit_test_setup_teardown(nothing_is_guarded_while_the_layout_changes, begin,
+					    end),
+	    cmocka_unit_test_setup_teardown(what_is_registered_again_is_noted, begin, end),
+	    cmocka_unit_test_setup_teardown(only_what_is_away_is_guarded_again, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, begin_all, NULL);
+}
