@@ -282,19 +282,23 @@ static bool register_piece(struct take *t, unsigned first, unsigned end)
 }
 
 /*
- * Of the pages [first, end) of one mapping those from the first that is there to the last. That one
- * of them was there when the run was chosen is not enough: it may have gone since, and the parts of
- * a mapping that was cut before it was ever written to stay mappings of their own, as each gets an
- * anon_vma of its own.
+ * Of the pages [first, end) of one mapping those from the first that is the program's own to the
+ * last. That they were there when the run was chosen is not enough: they may have gone since, or be
+ * zeros that were only read. A mapping that has never been written to has no anon_vma yet; cut, each
+ * part of it would get one of its own, and they would stay mappings of their own for good.
  */
-static bool register_present(struct take *t, unsigned first, unsigned end)
+static bool register_own(struct take *t, unsigned first, unsigned end)
 {
-	while (first < end && !bit(t->present, first))
-		first++;
-	while (end > first && !bit(t->present, end - 1))
-		end--;
-	return first == end || !pagemap_occupied(&world.pagemap, addr_of(t, first)) ||
-	       register_piece(t, first, end);
+	uint64_t own[UNIT_MAP_WORDS];
+	unsigned low = 0, high = end - first;
+
+	if (pagemap_unshared(&world.pagemap, addr_of(t, first), addr_of(t, end), own) <= 0)
+		return true;
+	while (!bit(own, low))
+		low++;
+	while (!bit(own, high - 1))
+		high--;
+	return register_piece(t, first + low, first + high);
 }
 
 /* Cuts a run at the ends of mappings, and of what is forkless, and registers the pieces. */
@@ -311,7 +315,7 @@ static void register_run(struct take *t, unsigned first, unsigned end)
 		if (vma_end < addr_of(t, end))
 			stop = (unsigned)((vma_end - t->unit->base) >> PC_PAGE_SHIFT);
 		stop = end_of_kind(t, first, stop);
-		if (!register_present(t, first, stop))
+		if (!register_own(t, first, stop))
 			return;
 		first = stop;
 	}

@@ -54,6 +54,23 @@ static void leave_the_old_one_empty(void)
 	HOST_CHECK(munmap(moved, LEN) == 0);
 }
 
+/* What was only read has no anon_vma yet: cut, its parts would never be one mapping again. */
+static void grow_what_was_only_read(void)
+{
+	char *at = host_map(LEN);
+
+	HOST_CHECK(host_zero(at + LEN / 4, LEN / 4));
+	host_nap();
+	host_fill(at + LEN / 2, LEN / 2, 6);
+	HOST_CHECK(host_zero(at, LEN / 2));
+	at[LEN / 4] = 1;
+	at = mremap(at, LEN, 2 * LEN, MREMAP_MAYMOVE);
+	HOST_CHECK(at != MAP_FAILED);
+	HOST_CHECK(at[LEN / 4] == 1);
+	HOST_CHECK(host_same(at + LEN / 2, LEN / 2, 6));
+	HOST_CHECK(munmap(at, 2 * LEN) == 0);
+}
+
 static void grow_by_realloc(void)
 {
 	char *at = malloc(LEN);
@@ -77,6 +94,7 @@ int main(void)
 	move();
 	shrink();
 	leave_the_old_one_empty();
+	grow_what_was_only_read();
 	grow_by_realloc();
 	return 0;
 }
