@@ -335,13 +335,17 @@ static bool still_whole(const struct take *t, const struct piece *p)
 	return mapping_ok(addr_of(t, p->first), &end) && end >= addr_of(t, p->end);
 }
 
-/* A discard that was reported has been carried out where the page is gone. */
+/*
+ * A discard that was reported has been carried out where the page is gone. One that the kernel is
+ * just moving elsewhere is neither present nor gone.
+ */
 static void settle_discards(struct take *t)
 {
 	for (unsigned i = 0; i < PC_UNIT_PAGES; i++) {
 		page_word w = unit_peek(t->unit, i);
 
-		if (page_state(w) == PAGE_REMOVING && !bit(t->present, i))
+		if (page_state(w) == PAGE_REMOVING && !bit(t->present, i) &&
+		    !pagemap_occupied(&world.pagemap, addr_of(t, i)))
 			page_swing(unit_word(t->unit, i), w, page_make(PAGE_RESIDENT, 0));
 	}
 }

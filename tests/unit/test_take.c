@@ -34,6 +34,7 @@ static struct {
 	char log[LOG];
 	uint64_t present[UNIT_MAP_WORDS];  /* when the run is chosen */
 	uint64_t borrowed[UNIT_MAP_WORDS]; /* of those: gone since, or zeros that were only read */
+	uint64_t moving[UNIT_MAP_WORDS];   /* not present, but the page table has an entry */
 	struct vma mapping[2];
 	unsigned quiet; /* questions to which no event is pending; then one is */
 } played;
@@ -44,6 +45,7 @@ int __wrap_pagemap_present(const struct pagemap *pm, pc_addr start, pc_addr end,
 			   uint64_t present[PC_UNIT_PAGES / 64]);
 int __wrap_pagemap_unshared(const struct pagemap *pm, pc_addr start, pc_addr end,
 			    uint64_t unshared[PC_UNIT_PAGES / 64]);
+bool __wrap_pagemap_occupied(const struct pagemap *pm, pc_addr page);
 
 static bool in_unit(pc_addr at)
 {
@@ -130,6 +132,14 @@ int __wrap_pagemap_unshared(const struct pagemap *pm, pc_addr start, pc_addr end
 		count++;
 	}
 	return count;
+}
+
+bool __wrap_pagemap_occupied(const struct pagemap *pm, pc_addr page)
+{
+	unsigned i = (unsigned)((page - START) / PC_PAGE);
+
+	(void)pm;
+	return (played.present[i / 64] | played.moving[i / 64]) >> (i % 64) & 1;
 }
 
 static int mapping_at(int fd, pc_addr addr, struct vma *v)
@@ -299,6 +309,27 @@ static void what_is_registered_again_is_noted(void **state)
 	assert_true(unit->unguarded);
 }
 
+static enum page_state state_of(unsigned page)
+{
+	return page_state(unit_peek(unit, page));
+}
+
+/* What is left of it would survive the discard in staging, and come back. */
+static void a_discard_is_over_when_the_page_is_gone(void **state)
+{
+	(void)state;
+	present(2, 6);
+	set(played.moving, 7, 8);
+	unit_words(unit, 4, 9);
+	for (unsigned i = 5; i < 9; i++)
+		page_store(unit_word(unit, i), page_make(PAGE_REMOVING, 0));
+	assert_int_equal(take(), 3);
+	assert_int_equal(state_of(5), PAGE_REMOVING);
+	assert_int_equal(state_of(6), PAGE_RESIDENT);
+	assert_int_equal(state_of(7), PAGE_REMOVING);
+	assert_int_equal(state_of(8), PAGE_RESIDENT);
+}
+
 /* Noted as registered, it may be what nobody registered: a flag there would stay for good. */
 static void only_what_is_away_is_guarded_again(void **state)
 {
@@ -352,6 +383,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(nothing_is_guarded_while_the_layout_changes, begin,
 					    end),
 	    cmocka_unit_test_setup_teardown(what_is_registered_again_is_noted, begin, end),
+	    cmocka_unit_test_setup_teardown(a_discard_is_over_when_the_page_is_gone, begin, end),
 	    cmocka_unit_test_setup_teardown(only_what_is_away_is_guarded_again, begin, end),
 	};
 
