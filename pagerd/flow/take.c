@@ -281,6 +281,13 @@ static bool register_piece(struct take *t, unsigned first, unsigned end)
 	return true;
 }
 
+static bool is_own(const struct take *t, unsigned page)
+{
+	uint64_t own[UNIT_MAP_WORDS];
+
+	return pagemap_unshared(&world.pagemap, addr_of(t, page), addr_of(t, page + 1), own) > 0;
+}
+
 /*
  * Of the pages [first, end) of one mapping those from the first that is the program's own to the
  * last. That they were there when the run was chosen is not enough: they may have gone since, or be
@@ -292,6 +299,9 @@ static bool register_own(struct take *t, unsigned first, unsigned end)
 	uint64_t own[UNIT_MAP_WORDS];
 	unsigned low = 0, high = end - first;
 
+	/* Most are, and to look at all would take longer than to register them. */
+	if (is_own(t, first) && is_own(t, end - 1))
+		return register_piece(t, first, end);
 	if (pagemap_unshared(&world.pagemap, addr_of(t, first), addr_of(t, end), own) <= 0)
 		return true;
 	while (!bit(own, low))
