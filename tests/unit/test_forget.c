@@ -190,6 +190,20 @@ static void what_cannot_have_grown_is_left(void **state)
 	assert_int_equal(forget_tail(AT(12)), AT(16));
 }
 
+/* A fault told of it: the kernel has it registered, and nobody knows who keeps it from children. */
+static void what_grew_along_is_noted_and_may_lack_its_guard(void **state)
+{
+	(void)state;
+	forget_adopt(AT(14));
+	assert_true(unit_registered(range_find(START), 14));
+	assert_true(unit_dontfork(range_find(START), 14));
+	assert_true(range_find(START)->unguarded);
+	assert_true(forkless_add(AT(15), AT(16)));
+	forget_adopt(AT(15));
+	assert_true(unit_registered(range_find(START), 15));
+	assert_false(unit_dontfork(range_find(START), 15));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -203,6 +217,7 @@ int main(void)
 	    CASE(what_is_known_behind_is_left),
 	    CASE(what_the_program_keeps_behind_is_left),
 	    CASE(what_cannot_have_grown_is_left),
+	    CASE(what_grew_along_is_noted_and_may_lack_its_guard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
