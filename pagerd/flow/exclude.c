@@ -14,8 +14,9 @@ struct hold {
 static struct pc_span spans[EXCLUDE_MAX];
 static struct span_set set = {.span = spans, .max = EXCLUDE_MAX};
 static struct hold holds[HOLDS_MAX];
-static uint32_t last_number; /* not set back: a number from before a fork must mean nothing after it */
-static struct lock lock;     /* all of this */
+static uint32_t
+    last_number;	 /* not set back: a number from before a fork must mean nothing after it */
+static struct lock lock; /* all of this */
 
 void exclude_reset(void)
 {

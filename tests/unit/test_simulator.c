@@ -546,7 +546,7 @@ static void act_map(void)
 {
 	struct run r = some_run(some_page());
 
-	if (!on_question(r.first, r.end) || map(r, (unsigned)actors_roll(3)) || actors_chance(4))
+	if (!on_question(r.first, r.end) || map(r, (unsigned)actors_roll(3)))
 		return;
 	for (unsigned i = r.first; i < r.end; i++)
 		write_page(i);

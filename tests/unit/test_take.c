@@ -94,8 +94,10 @@ long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 		return play_ioctl((unsigned long)b, (void *)c);
 	if (nr != __NR_madvise || !in_unit((pc_addr)a))
 		return __real_sys_call(nr, a, b, c, d, e, f);
-	note(c == MADV_DONTFORK ? "guard" : c == MADV_DOFORK ? "give" : "advise", (pc_addr)a,
-	     (uint64_t)b);
+	note(c == MADV_DONTFORK ? "guard"
+	     : c == MADV_DOFORK ? "give"
+				: "advise",
+	     (pc_addr)a, (uint64_t)b);
 	return 0;
 }
 
