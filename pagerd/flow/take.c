@@ -780,8 +780,7 @@ static bool release_runs(struct unit *u, const uint64_t *map, bool guarded)
 	unsigned first = 0, end;
 
 	for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
-		runs[i] = u->registered[i] & map[i] &
-			  (guarded ? u->dontfork[i] : ~u->dontfork[i]);
+		runs[i] = u->registered[i] & map[i] & (guarded ? u->dontfork[i] : ~u->dontfork[i]);
 	for (; map_next_run(runs, &first, &end); first = end)
 		if (!release_run(u, first, end, guarded))
 			return false;
@@ -802,8 +801,8 @@ bool release_unit(struct unit *u)
 
 	gate_enter(&world.gate, GATE_WORK);
 	find_home(u, home);
-	released = !load_relaxed(&u->away) && release_runs(u, home, true) &&
-		   release_runs(u, home, false);
+	released =
+	    !load_relaxed(&u->away) && release_runs(u, home, true) && release_runs(u, home, false);
 	if (released)
 		u->unguarded = 0;
 	gate_leave(&world.gate, GATE_WORK);
