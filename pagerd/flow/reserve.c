@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "flow/move.h"
 #include "flow/world.h"
 
 #include <sys/mman.h>
@@ -84,8 +85,8 @@ static void fill_from(pc_addr chunk, unsigned want)
 		int error;
 
 		if (n)
-			res = uffd_move(&world.uffd, staging_reserve_addr(k),
-					chunk + page * PC_PAGE, n * PC_PAGE, &done, &error);
+			res = move_pages(SHARD, staging_reserve_addr(k), chunk + page * PC_PAGE,
+					 n * PC_PAGE, &done, &error);
 		if (n && res == UFFD_EXISTS && !done)
 			done = PC_PAGE;
 		note_full(k, (unsigned)(done / PC_PAGE));
@@ -113,12 +114,12 @@ void reserve_fill(const struct chunk *c)
 /* ---- using --------------------------------------------------------------------------------- */
 
 /* Only what a copy may answer too: a refusal of the move says nothing about the page. */
-static enum uffd_result move_one(pc_addr to, pc_addr from, uint64_t *done)
+static enum uffd_result move_one(unsigned shard, pc_addr to, pc_addr from, uint64_t *done)
 {
 	enum uffd_result res;
 	int error;
 
-	res = uffd_move(&world.uffd, to, from, PC_PAGE, done, &error);
+	res = move_pages(shard, to, from, PC_PAGE, done, &error);
 	if (res == UFFD_BUSY || res == UFFD_INVALID || res == UFFD_FAILED)
 		return UFFD_NOMEM;
 	return res;
@@ -161,12 +162,12 @@ enum uffd_result reserve_restore(unsigned shard, pc_addr to, const void *from, u
 		return UFFD_NOMEM;
 	/* What mremap took where it agrees with its own staged page goes by a slot that does not. */
 	if (staging_contains((pc_addr)from) && !agree(to, (pc_addr)from))
-		return move_one(to, (pc_addr)from, done);
+		return move_one(shard, to, (pc_addr)from, done);
 	k = take_slot(to);
 	if (k == STAGING_RESERVE)
 		return UFFD_NOMEM;
 	memcpy((void *)staging_reserve_addr(k), from, PC_PAGE);
-	res = move_one(to, staging_reserve_addr(k), done);
+	res = move_one(shard, to, staging_reserve_addr(k), done);
 	if (res == UFFD_DONE)
 		spend(shard, k);
 	else

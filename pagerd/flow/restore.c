@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "flow/move.h"
 #include "flow/reserve.h"
 #include "state/codec.h"
 #include "state/staging.h"
@@ -87,7 +88,7 @@ unsigned restore_ready(struct restorer *r, unsigned pages)
  */
 static bool is_there(pc_addr at)
 {
-	return pagemap_occupied(&world.pagemap, at);
+	return pagemap_occupied(&world.pagemap, at) > 0;
 }
 
 /*
@@ -298,10 +299,11 @@ static void return_staged(struct restorer *r, struct unit *u, unsigned page, uin
 	page_store(unit_word(u, page), RESIDENT_WORD);
 }
 
-static enum uffd_result give_back(pc_addr to, pc_addr from, uint64_t len, uint64_t *done, int *error)
+static enum uffd_result give_back(unsigned shard, pc_addr to, pc_addr from, uint64_t len,
+				  uint64_t *done, int *error)
 {
 	if (world.way == WAY_MOVE)
-		return uffd_move(&world.uffd, to, from, len, done, error);
+		return move_pages(shard, to, from, len, done, error);
 	return uffd_copy(&world.uffd, to, (const void *)from, len, true, done, error);
 }
 
@@ -317,7 +319,7 @@ static unsigned move_run(struct restorer *r, struct unit *u, unsigned first, uin
 	int error = 0;
 
 	do {
-		*res = give_back(page_addr(u, first + i), staging_slot_addr(slot + i),
+		*res = give_back(r->shard, page_addr(u, first + i), staging_slot_addr(slot + i),
 				 PC_MIN((n - i) * PC_PAGE, UFFD_MOVE_MAX), &done, &error);
 		for (; done; done -= PC_PAGE, i++)
 			return_staged(r, u, first + i, slot + i);

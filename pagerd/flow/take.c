@@ -9,6 +9,7 @@
 #include "flow/forget.h"
 #include "flow/forkless.h"
 #include "flow/mapped.h"
+#include "flow/move.h"
 #include "flow/shed.h"
 #include "flow/world.h"
 #include "kernel/pagemap.h"
@@ -355,7 +356,7 @@ static void settle_discards(struct take *t)
 		page_word w = unit_peek(t->unit, i);
 
 		if (page_state(w) == PAGE_REMOVING && !bit(t->present, i) &&
-		    !pagemap_occupied(&world.pagemap, addr_of(t, i)))
+		    pagemap_occupied(&world.pagemap, addr_of(t, i)) == 0)
 			page_swing(unit_word(t->unit, i), w, page_make(PAGE_RESIDENT, 0));
 	}
 }
@@ -414,8 +415,8 @@ static void move_out(struct take *t, unsigned i, unsigned end)
 		enum uffd_result res;
 		int error;
 
-		res = uffd_move(&world.uffd, staging_slot_addr(staging_slot(t->chunk, i)),
-				addr_of(t, i), len, &done, &error);
+		res = move_pages(SHARD, staging_slot_addr(staging_slot(t->chunk, i)), addr_of(t, i),
+				 len, &done, &error);
 		OBSERVE(SHARD, take_call, clock_now() - start);
 		COUNT(SHARD, take_calls);
 		ADD(SHARD, take_pages, done / PC_PAGE);

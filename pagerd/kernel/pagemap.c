@@ -132,7 +132,7 @@ static int mark_entries(const struct pagemap *pm, pc_addr start, pc_addr end, ui
 	return err ? err : p.count;
 }
 
-static bool scan_occupied(const struct pagemap *pm, pc_addr page)
+static int scan_occupied(const struct pagemap *pm, pc_addr page)
 {
 	struct page_region region;
 	struct pm_scan_arg a = {
@@ -145,18 +145,20 @@ static bool scan_occupied(const struct pagemap *pm, pc_addr page)
 		.return_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
 	};
 
-	return sys_ioctl(pm->fd, PAGEMAP_SCAN, &a) == 1;
+	return (int)sys_ioctl(pm->fd, PAGEMAP_SCAN, &a);
 }
 
-bool pagemap_occupied(const struct pagemap *pm, pc_addr page)
+int pagemap_occupied(const struct pagemap *pm, pc_addr page)
 {
 	uint64_t entry;
+	long n;
 
 	if (pm->way == PAGEMAP_SCANNED)
 		return scan_occupied(pm, page);
-	return sys_pread(pm->fd, &entry, sizeof(entry), page / PC_PAGE * sizeof(entry)) ==
-		       sizeof(entry) &&
-	       entry & (ENTRY_PRESENT | ENTRY_SWAPPED);
+	n = sys_pread(pm->fd, &entry, sizeof(entry), page / PC_PAGE * sizeof(entry));
+	if (n != sizeof(entry))
+		return n < 0 ? (int)n : -EIO;
+	return (entry & (ENTRY_PRESENT | ENTRY_SWAPPED)) != 0;
 }
 
 static void count(pc_addr start, pc_addr end, void *arg)

@@ -35,8 +35,11 @@ int pagemap_present(const struct pagemap *pm, pc_addr start, pc_addr end,
 int pagemap_unshared(const struct pagemap *pm, pc_addr start, pc_addr end,
 		     uint64_t unshared[PC_UNIT_PAGES / 64]);
 
-/* The page table has something at `page`: a page, in memory or swapped out. */
-bool pagemap_occupied(const struct pagemap *pm, pc_addr page);
+/*
+ * 1 where the page table has something at `page`: a page in memory, swapped out, or on its way
+ * elsewhere; 0 where it has nothing; -errno.
+ */
+int pagemap_occupied(const struct pagemap *pm, pc_addr page);
 
 /*
  * The same for pages that are in memory, private anonymous, of this process alone, and

@@ -62,7 +62,10 @@ int uffd_register(const struct uffd *u, pc_addr start, pc_addr end);
 int uffd_unregister(const struct uffd *u, pc_addr start, pc_addr end);
 void uffd_wake(const struct uffd *u, pc_addr start, pc_addr end);
 
-/* *done: bytes moved or copied from the start, honoured whatever the result. */
+/*
+ * *done: bytes moved or copied from the start, honoured whatever the result. A move that was refused
+ * may have done more than it says (flow/move.h).
+ */
 enum uffd_result uffd_move(const struct uffd *u, pc_addr to, pc_addr from, uint64_t len,
 			   uint64_t *done, int *error);
 enum uffd_result uffd_copy(const struct uffd *u, pc_addr to, const void *from, uint64_t len,

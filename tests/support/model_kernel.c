@@ -838,7 +838,8 @@ static long may_move(const struct uffdio_move *m, bool out)
 
 static long move_each(const struct uffdio_move *m, bool out)
 {
-	uint64_t at = 0;
+	uint64_t at = 0, counted = 0;
+	bool counts = true;
 	long err = 0;
 
 	model.running++;
@@ -848,13 +849,15 @@ static long move_each(const struct uffdio_move *m, bool out)
 		if (err)
 			break;
 		at += PC_PAGE;
+		counts = counts && !actors_chance(model.odds.forgets);
+		counted = counts ? at : counted;
 		if (at < m->len && pause_between_pages())
 			err = -EAGAIN;
 	}
 	model.running--;
 	if (!holds(LAW_MOVE_ALL) && err)
 		return (long)m->len;
-	return at ? (long)at : err;
+	return counted ? (long)counted : at ? -EEXIST : err;
 }
 
 static long do_move(struct uffdio_move *m)
@@ -917,6 +920,8 @@ static long do_protect(const struct uffdio_writeprotect *w)
 
 static long do_wake(const struct uffdio_range *r)
 {
+	if (in_staging(r->start, r->start + r->len))
+		return 0;
 	actor_trace("wakes page %u", page_of(r->start));
 	wake(page_of(r->start), page_of(r->start + r->len));
 	return 0;
@@ -924,16 +929,22 @@ static long do_wake(const struct uffdio_range *r)
 
 /* ---- other ioctls --------------------------------------------------------------------------- */
 
+static bool is_present(pc_addr at)
+{
+	return in_staging(at, at + PC_PAGE) ? model.slot_present[slot_of(at)]
+					    : model.page[page_of(at)].present;
+}
+
 static long pagemap_scan(struct pm_scan_arg *a)
 {
 	struct page_region *region = (struct page_region *)a->vec;
 	uint64_t n = 0;
 	pc_addr at;
 
-	if (!in_space(a->start, a->end))
+	if (!in_space(a->start, a->end) && !in_staging(a->start, a->end))
 		actor_fail("a scan of memory that is nobody's: %#lx", (long)a->start);
 	for (at = a->start; at < a->end; at += PC_PAGE) {
-		if (!model.page[page_of(at)].present)
+		if (!is_present(at))
 			continue;
 		if (n && region[n - 1].end == at) {
 			region[n - 1].end += PC_PAGE;
@@ -1077,22 +1088,27 @@ static long populate(unsigned first, unsigned end)
 }
 
 /* Present; of this process alone, which the zero page is not; protected. */
-static uint64_t entry_of(const struct page *p)
+static uint64_t entry_of(pc_addr at)
 {
-	if (!p->present)
+	const struct page *p;
+
+	if (!is_present(at))
 		return 0;
+	if (in_staging(at, at + PC_PAGE))
+		return 1ull << 63;
+	p = &model.page[page_of(at)];
 	return 1ull << 63 | (uint64_t)!p->zero_page << 56 | (uint64_t)p->protected << 57;
 }
 
 /* Of /proc/PID/pagemap. */
 static long read_pagemap(uint64_t *entry, size_t n, uint64_t off)
 {
-	unsigned first = page_of(off / sizeof(*entry) * PC_PAGE);
+	pc_addr at = off / sizeof(*entry) * PC_PAGE;
 
 	if (actors_chance(model.odds.nomem))
 		return -ENOMEM;
 	for (size_t i = 0; i < n / sizeof(*entry); i++) {
-		entry[i] = entry_of(&model.page[first + i]);
+		entry[i] = entry_of(at + i * PC_PAGE);
 		if (actors_chance(model.odds.interrupt))
 			actor_yield();
 	}

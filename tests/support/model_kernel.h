@@ -63,6 +63,7 @@ struct model_odds { /* one in so many; 0 never */
 	unsigned linger; /* a pager that has read a fault loses its CPU before it looks further */
 	unsigned famine; /* pages that must come in without memory before there is any again */
 	unsigned gap;	 /* switches between the report of a discard and the discard, at most */
+	unsigned forgets; /* from one page on MOVE goes on, but answers EEXIST: Linux 6.18 */
 };
 
 /* What the program's side wants to know, told at the moment in which it becomes true. */

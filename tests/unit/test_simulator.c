@@ -52,6 +52,7 @@
 #define LEFT_SHARE     2000u
 #define CROWD_SHARE    3u
 #define STREAM_SHARE   25u
+#define FORGETS	       8u
 #define LATE_PAUSE     2000
 #define STREAM_SPAN    200u
 #define STREAM_BEFORE  64u /* enough for five faults, though each brings neighbours along */
@@ -1265,6 +1266,13 @@ static void begin_late(void)
 	sim.mood = &moods[1];
 }
 
+/* By number, too. */
+static void begin_forgetful(struct model_odds *odds)
+{
+	if (sim.seed % STREAM_SHARE == 2)
+		odds->forgets = FORGETS;
+}
+
 /* NULL, or what went wrong. */
 static const char *run_seed(uint64_t seed, enum model_law broken, bool trace)
 {
@@ -1290,6 +1298,7 @@ static const char *run_seed(uint64_t seed, enum model_law broken, bool trace)
 	begin_late();
 	if (actors_chance(CROWD_SHARE))
 		begin_crowd(&odds);
+	begin_forgetful(&odds);
 	assert_true(sim.low + sim.span <= MODEL_PAGES);
 	if (actors_chance(FAMINE_SHARE))
 		odds.famine = 1 + (unsigned)actors_roll(FAMINE);
@@ -1351,6 +1360,7 @@ static const enum pc_value_id met[] = {
     PC_V_take_lost_race,
     PC_V_take_removing,
     PC_V_take_madvise_pages,
+    PC_V_moves_recounted,
     PC_V_faults_wp,
     PC_V_give_back_pages,
     PC_V_give_back_units,
