@@ -77,11 +77,13 @@ wrong 'shell goes without a command' --kernel 6.1 shell -- true
 wrong 'shell wants a terminal' --kernel 6.1 shell
 
 # What is missing is one line and status 77. Played: whoever runs this is not root, so that nothing is
-# installed, and apt has no kernel to offer.
+# installed; what the lab runs is there, of which nothing is needed so far; apt has no kernel to offer.
 mkdir "$scratch/bin"
+for program in apt-cache cpio depmod dpkg-deb mke2fs xz zstd; do
+	printf '#!/bin/sh\n' >"$scratch/bin/$program"
+done
 printf '#!/bin/sh\necho 1000\n' >"$scratch/bin/id"
-printf '#!/bin/sh\n' >"$scratch/bin/apt-cache"
-chmod +x "$scratch/bin/id" "$scratch/bin/apt-cache"
+chmod +x "$scratch/bin"/*
 
 # expect_missing WHAT VARIABLE=VALUE... -- ARGUMENT...: for the lab
 expect_missing() {
