@@ -14,8 +14,8 @@ struct hold {
 static struct pc_span spans[EXCLUDE_MAX];
 static struct span_set set = {.span = spans, .max = EXCLUDE_MAX};
 static struct hold holds[HOLDS_MAX];
-static uint32_t
-    last_number;	 /* not set back: a number from before a fork must mean nothing after it */
+/* Not set back: a number from before a fork must mean nothing after it. */
+static uint32_t last_number;
 static struct lock lock; /* all of this */
 
 void exclude_reset(void)

@@ -149,7 +149,11 @@ static void free_tail(pc_addr start)
 		sys_madvise(start, stop - start, MADV_DOFORK);
 }
 
-/* What lies there now may have been taken for what is gone, and kept from children: flow/take.c. */
+/*
+ * Where a layout event was pending when the pager registered, what it registered may be the mapping
+ * that came after, kept from children. It stays noted, for nobody else would ever release it: see
+ * guard_unit().
+ */
 static void free_slice(const struct slice *s)
 {
 	for (unsigned i = s->first; i < s->end; i++) {
@@ -158,17 +162,6 @@ static void free_slice(const struct slice *s)
 		if (unit_dontfork(s->unit, i) && !forkless_hits(at, at + PC_PAGE))
 			sys_madvise(at, PC_PAGE, MADV_DOFORK);
 	}
-}
-
-/*
- * The pages of the slice are not registered any more, for the mapping has gone. But where a layout
- * event was pending when the pager registered, what it registered may be the mapping that came after:
- * that stays noted, for nobody else would ever release it. See guard_unit().
- */
-static void note_unregistered(const struct slice *s)
-{
-	if (s->unit && !s->unit->unguarded)
-		unit_set_registered(s->unit, s->first, s->end, false);
 }
 
 void forget_unmap(unsigned shard, pc_addr start, pc_addr end)
@@ -184,7 +177,8 @@ void forget_unmap(unsigned shard, pc_addr start, pc_addr end)
 		}
 		if (s.unit && s.unit->unguarded)
 			free_slice(&s);
-		note_unregistered(&s);
+		else if (s.unit)
+			unit_set_registered(s.unit, s.first, s.end, false);
 	}
 	free_tail(end);
 }

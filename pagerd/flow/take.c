@@ -788,22 +788,22 @@ static bool release_runs(struct unit *u, const uint64_t *map, bool guarded)
 	return true;
 }
 
-/* What is not with the pager, nor on its way back: a pager may be at it. */
-static void find_home(const struct unit *u, uint64_t home[UNIT_MAP_WORDS])
+/* All that is not with the pager, nor on its way back: a pager may be at it. */
+static bool release_home(struct unit *u)
 {
+	uint64_t home[UNIT_MAP_WORDS];
+
 	for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
 		home[i] = ~load_acquire(&u->elsewhere[i]);
+	return release_runs(u, home, true) && release_runs(u, home, false);
 }
 
 bool release_unit(struct unit *u)
 {
-	uint64_t home[UNIT_MAP_WORDS];
 	bool released;
 
 	gate_enter(&world.gate, GATE_WORK);
-	find_home(u, home);
-	released =
-	    !load_relaxed(&u->away) && release_runs(u, home, true) && release_runs(u, home, false);
+	released = !load_relaxed(&u->away) && release_home(u);
 	if (released)
 		u->unguarded = 0;
 	gate_leave(&world.gate, GATE_WORK);
@@ -812,11 +812,10 @@ bool release_unit(struct unit *u)
 
 void guard_unit(struct unit *u)
 {
-	uint64_t map[UNIT_MAP_WORDS], home[UNIT_MAP_WORDS];
+	uint64_t map[UNIT_MAP_WORDS];
 
 	gate_enter(&world.gate, GATE_WORK);
-	find_home(u, home);
-	if (release_runs(u, home, true) && release_runs(u, home, false)) {
+	if (release_home(u)) {
 		find_guardable(u, 0, PC_UNIT_PAGES, map);
 		for (unsigned i = 0; i < UNIT_MAP_WORDS; i++)
 			map[i] &= u->registered[i];

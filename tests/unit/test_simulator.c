@@ -441,9 +441,8 @@ static int remap_seen(struct run r, unsigned to, unsigned pages, bool keep_old)
 	const pc_addr start = model_addr(r.first), end = model_addr(r.end);
 	bool seen = !actors_chance(sim.unhooked);
 	uint32_t hold = seen ? bring_home(start, end) : 0;
-	int err;
+	int err = model_mremap(r.first, r.end, to, pages, keep_old);
 
-	err = model_mremap(r.first, r.end, to, pages, keep_old);
 	if (seen && err == -EFAULT && model_is_cut(r.first, r.end))
 		actor_fail("pages %u to %u, one mapping, are cut when they are remapped", r.first,
 			   r.end);
