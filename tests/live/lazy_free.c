@@ -55,8 +55,10 @@ int main(void)
 {
 	uint64_t seed[USERS];
 	pthread_t user[USERS];
+	void *kept;
 
 	seed[0] = host_seed();
+	kept = host_cold(MIB, seed[0]);
 	deadline = host_deadline();
 	for (unsigned i = 0; i < USERS; i++) {
 		seed[i] = seed[0] + 2 * i;
@@ -64,5 +66,6 @@ int main(void)
 	}
 	for (unsigned i = 0; i < USERS; i++)
 		HOST_CHECK(pthread_join(user[i], NULL) == 0);
+	HOST_CHECK(host_same(kept, MIB, seed[0]));
 	return 0;
 }
