@@ -15,6 +15,8 @@
  *
  *       The kernel woke nobody who waits for the others, so that is done here.
  * LAWS  - both sides are the caller's: no other thread of the pager fills or empties them.
+ *       - the destination was empty, or the source was not: old bytes at the one and a hole in the
+ *         other would look like a move.
  *       - where a page is that cannot be learnt, the process ends.
  * THREADS any pager thread, inside the gate.
  */

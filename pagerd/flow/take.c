@@ -34,6 +34,7 @@ struct take {
 	uint64_t present[UNIT_MAP_WORDS];
 	uint64_t kept[UNIT_MAP_WORDS]; /* thread control blocks, and what hooks excluded */
 	uint64_t runs[UNIT_MAP_WORDS]; /* worth a registration */
+	uint64_t used[UNIT_MAP_WORDS]; /* slots that something was moved to: law of flow/move.h */
 	struct piece {
 		unsigned first, end;
 	} piece[PIECES_MAX]; /* of runs, each in one mapping, registered */
@@ -251,6 +252,124 @@ static unsigned end_of_kind(const struct take *t, unsigned first, unsigned end)
 	return i;
 }
 
+/*
+ * A mapping that grew in place took its registration and MADV_DONTFORK along, beyond what the table
+ * knows: up to the end of the mapping, or to the next page that the table has as registered.
+ */
+static pc_addr end_of_run(const struct unit *u, unsigned end)
+{
+	pc_addr stop = u->base + (pc_addr)end * PC_PAGE;
+	struct vma v;
+
+	if (world.mapping_at(world.maps, stop - PC_PAGE, &v) || v.start >= stop)
+		return stop;
+	for (; stop < v.end; stop += PC_PAGE) {
+		const struct unit *next = range_find(stop);
+
+		if (next && unit_registered(next, page_in_unit(stop)))
+			break;
+	}
+	return stop;
+}
+
+/*
+ * What grew may have lost its beginning since, and be known again only from where it was touched. To
+ * leave the rest registered would cut the mapping.
+ */
+static pc_addr start_of_run(const struct unit *u, unsigned first)
+{
+	pc_addr start = u->base + (pc_addr)first * PC_PAGE;
+	struct vma v;
+
+	if (world.mapping_at(world.maps, start, &v))
+		return start;
+	for (; start > v.start; start -= PC_PAGE) {
+		const struct unit *before = range_find(start - PC_PAGE);
+
+		if (before && unit_registered(before, page_in_unit(start - PC_PAGE)))
+			break;
+	}
+	return start;
+}
+
+/*
+ * Left as it is, the program's children would miss it, and mremap() meet two mappings. What had
+ * gone from the run before it was registered is no failure.
+ */
+static bool give_to_children(pc_addr start, pc_addr stop)
+{
+	if (!sys_madvise(start, stop - start, MADV_DOFORK))
+		return true;
+	for (; start < stop; start += PC_PAGE)
+		if (sys_madvise(start, PC_PAGE, MADV_DOFORK) &&
+		    vma_covers(world.mapping_at, world.maps, start))
+			return false;
+	return true;
+}
+
+/* What may have grown along: a refusal says that it did not. */
+static void release_tail(pc_addr start, pc_addr stop, bool guarded)
+{
+	if (start == stop)
+		return;
+	if (guarded)
+		sys_madvise(start, stop - start, MADV_DOFORK);
+	uffd_unregister(&world.uffd, start, stop);
+}
+
+/* From now on the table knows of all that it is, more than it knew before. */
+static void register_again(pc_addr start, pc_addr stop)
+{
+	if (start == stop)
+		return;
+	uffd_register(&world.uffd, start, stop);
+	for (; start < stop; start += PC_PAGE)
+		forget_adopt(start);
+}
+
+/*
+ * The kernel unregisters whatever lies there, events pending or not. That may be memory with pages
+ * of ours, remapped to where another mapping has just gone: then it is registered again at once,
+ * and guarded when nothing is pending. False in that case; refused without an event, nothing of the
+ * kind is mapped there any more.
+ */
+static bool release_run(struct unit *u, unsigned first, unsigned end, bool guarded)
+{
+	pc_addr start = start_of_run(u, first);
+	pc_addr stop = end_of_run(u, end), tail = forget_tail(stop);
+
+	if (uffd_pending(&world.uffd))
+		return false;
+	if (guarded && !give_to_children(start, stop))
+		return false;
+	if (uffd_unregister(&world.uffd, start, stop))
+		COUNT(SHARD, register_failed);
+	release_tail(stop, tail, guarded);
+	if (uffd_pending(&world.uffd)) {
+		register_again(start, stop);
+		register_again(stop, tail);
+		return false;
+	}
+	unit_set_registered(u, first, end, false);
+	COUNT(SHARD, ranges_removed);
+	return true;
+}
+
+static bool is_own(const struct take *t, unsigned page)
+{
+	uint64_t own[UNIT_MAP_WORDS];
+
+	return pagemap_unshared(&world.pagemap, addr_of(t, page), addr_of(t, page + 1), own) > 0;
+}
+
+/* A mapping has been cut here that was never written to, or may be: it becomes whole again. */
+static void let_go(struct take *t, unsigned first, unsigned end)
+{
+	COUNT(SHARD, take_lost_race);
+	if (!release_run(t->unit, first, end, false))
+		t->unit->unguarded = 1;
+}
+
 static bool register_piece(struct take *t, unsigned first, unsigned end)
 {
 	bool fresh = !unit_registered(t->unit, first);
@@ -267,6 +386,11 @@ static bool register_piece(struct take *t, unsigned first, unsigned end)
 		return false;
 	}
 	unit_set_registered(t->unit, first, end, true);
+	/* What was asked before may have gone without an event, and what came has no page there yet. */
+	if (fresh && !(is_own(t, first) && is_own(t, end - 1))) {
+		let_go(t, first, end);
+		return true;
+	}
 	keeper = guard_piece(t->unit, first, end);
 	if (keeper == KEEPER_NONE) {
 		COUNT(SHARD, register_failed);
@@ -280,13 +404,6 @@ static bool register_piece(struct take *t, unsigned first, unsigned end)
 	if (fresh)
 		COUNT(SHARD, ranges_added);
 	return true;
-}
-
-static bool is_own(const struct take *t, unsigned page)
-{
-	uint64_t own[UNIT_MAP_WORDS];
-
-	return pagemap_unshared(&world.pagemap, addr_of(t, page), addr_of(t, page + 1), own) > 0;
 }
 
 /*
@@ -367,6 +484,7 @@ static void staged_one(struct take *t, unsigned page)
 	page_word w = page_make(PAGE_STAGED, slot);
 
 	staging_hold(slot, addr_of(t, page));
+	set_bits(t->used, page, page + 1);
 	UNIT_COUNT(t->unit, taken);
 	unit_count(t->unit, page, page_make(PAGE_RESIDENT, 0), w);
 	page_store(unit_word(t->unit, page), w);
@@ -432,11 +550,12 @@ static void move_out(struct take *t, unsigned i, unsigned end)
 		leave_alone(t, i);
 }
 
+/* What has left and come back meanwhile left its old bytes in its slot. */
 static bool win_leaving(struct take *t, unsigned page, pc_ns now)
 {
 	page_word w = unit_peek(t->unit, page);
 
-	return wanted(t, page, w, now) &&
+	return wanted(t, page, w, now) && !bit(t->used, page) &&
 	       page_swing(unit_word(t->unit, page), w, page_make(PAGE_LEAVING, 0));
 }
 
@@ -689,89 +808,6 @@ unsigned take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_ns wait)
 	else
 		shed_unit(&t, now, wait);
 	return t.taken;
-}
-
-/*
- * A mapping that grew in place took its registration and MADV_DONTFORK along, beyond what the table
- * knows: up to the end of the mapping, or to the next page that the table has as registered.
- */
-static pc_addr end_of_run(const struct unit *u, unsigned end)
-{
-	pc_addr stop = u->base + (pc_addr)end * PC_PAGE;
-	struct vma v;
-
-	if (world.mapping_at(world.maps, stop - PC_PAGE, &v) || v.start >= stop)
-		return stop;
-	for (; stop < v.end; stop += PC_PAGE) {
-		const struct unit *next = range_find(stop);
-
-		if (next && unit_registered(next, page_in_unit(stop)))
-			break;
-	}
-	return stop;
-}
-
-/*
- * Left as it is, the program's children would miss it, and mremap() meet two mappings. What had
- * gone from the run before it was registered is no failure.
- */
-static bool give_to_children(pc_addr start, pc_addr stop)
-{
-	if (!sys_madvise(start, stop - start, MADV_DOFORK))
-		return true;
-	for (; start < stop; start += PC_PAGE)
-		if (sys_madvise(start, PC_PAGE, MADV_DOFORK) &&
-		    vma_covers(world.mapping_at, world.maps, start))
-			return false;
-	return true;
-}
-
-/* What may have grown along: a refusal says that it did not. */
-static void release_tail(pc_addr start, pc_addr stop, bool guarded)
-{
-	if (start == stop)
-		return;
-	if (guarded)
-		sys_madvise(start, stop - start, MADV_DOFORK);
-	uffd_unregister(&world.uffd, start, stop);
-}
-
-/* From now on the table knows of all that it is, more than it knew before. */
-static void register_again(pc_addr start, pc_addr stop)
-{
-	if (start == stop)
-		return;
-	uffd_register(&world.uffd, start, stop);
-	for (; start < stop; start += PC_PAGE)
-		forget_adopt(start);
-}
-
-/*
- * The kernel unregisters whatever lies there, events pending or not. That may be memory with pages
- * of ours, remapped to where another mapping has just gone: then it is registered again at once,
- * and guarded when nothing is pending. False in that case; refused without an event, nothing of the
- * kind is mapped there any more.
- */
-static bool release_run(struct unit *u, unsigned first, unsigned end, bool guarded)
-{
-	pc_addr start = u->base + (pc_addr)first * PC_PAGE;
-	pc_addr stop = end_of_run(u, end), tail = forget_tail(stop);
-
-	if (uffd_pending(&world.uffd))
-		return false;
-	if (guarded && !give_to_children(start, stop))
-		return false;
-	if (uffd_unregister(&world.uffd, start, stop))
-		COUNT(SHARD, register_failed);
-	release_tail(stop, tail, guarded);
-	if (uffd_pending(&world.uffd)) {
-		register_again(start, stop);
-		register_again(stop, tail);
-		return false;
-	}
-	unit_set_registered(u, first, end, false);
-	COUNT(SHARD, ranges_removed);
-	return true;
 }
 
 /* Of the pages of `map` those whose MADV_DONTFORK is ours, or those where it is the program's own. */

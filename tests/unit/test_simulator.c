@@ -9,7 +9,7 @@
  *   TEST_SEEDS=N    how many seeds (10000)
  *   TEST_SEED=N     the first one (1)
  *   test_simulator --seed N  that seed alone, with a trace of every call
- *   test_simulator --seeds N  the seeds 1 to N, and nothing else
+ *   test_simulator --seeds N FIRST  the N seeds from FIRST on, and nothing else
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -1488,10 +1488,10 @@ static int replay(uint64_t seed)
 }
 
 /* That many seeds and nothing else: for tests/sabotage/run. */
-static int run_seeds(uint64_t seeds)
+static int run_seeds(uint64_t seeds, uint64_t first)
 {
 	start(NULL);
-	for (uint64_t seed = 1; seed <= seeds; seed++) {
+	for (uint64_t seed = first; seed < first + seeds; seed++) {
 		const char *wrong = run_seed(seed, LAW_NONE, false);
 
 		if (wrong && !model_spoilt() && !is_crossing(wrong)) {
@@ -1521,7 +1521,7 @@ int main(int argc, char **argv)
 		return SKIP;
 	if (argc == 3 && !strcmp(argv[1], "--seed"))
 		return replay(strtoull(argv[2], NULL, 0));
-	if (argc == 3 && !strcmp(argv[1], "--seeds"))
-		return run_seeds(strtoull(argv[2], NULL, 0));
+	if (argc == 4 && !strcmp(argv[1], "--seeds"))
+		return run_seeds(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
 	return cmocka_run_group_tests(tests, start, NULL);
 }

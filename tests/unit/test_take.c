@@ -38,6 +38,8 @@ static struct {
 	struct vma mapping[2];
 	unsigned quiet; /* questions to which no event is pending; then one is */
 	bool forgets;	/* that it has moved what it has: flow/move.h */
+	bool busy;	/* page 4, once; meanwhile page 2 comes back */
+	bool replaced;	/* registered is what was mapped in the place of what was chosen */
 } played;
 
 long __real_sys_call(long nr, long a, long b, long c, long d, long e, long f);
@@ -63,6 +65,23 @@ static void note(const char *what, pc_addr start, uint64_t len)
 			 (unsigned)((start + len - START) / PC_PAGE));
 }
 
+static long play_busy(struct uffdio_move *m)
+{
+	const unsigned before = (unsigned)((AT(4) - m->src) / PC_PAGE);
+
+	m->move = before ? (int64_t)(before * PC_PAGE) : -EBUSY;
+	return before ? -EAGAIN : -EBUSY;
+}
+
+static void come_back(unsigned page)
+{
+	page_word w = unit_peek(unit, page);
+
+	staging_release(page_slot(w));
+	unit_count(unit, page, w, page_make(PAGE_RESIDENT, 0));
+	page_store(unit_word(unit, page), page_make(PAGE_RESIDENT, 0));
+}
+
 static long play_ioctl(unsigned long request, void *arg)
 {
 	struct uffdio_register *r = arg;
@@ -71,6 +90,8 @@ static long play_ioctl(unsigned long request, void *arg)
 	switch (request) {
 	case UFFDIO_REGISTER:
 		note("register", r->range.start, r->range.len);
+		if (played.replaced)
+			memset(played.present, 0, sizeof(played.present));
 		return 0;
 	case UFFDIO_UNREGISTER:
 		note("release", r->range.start, r->range.len);
@@ -82,6 +103,8 @@ static long play_ioctl(unsigned long request, void *arg)
 		return -EINVAL;
 	case UFFDIO_MOVE:
 		note("move", m->src, m->len);
+		if (played.busy)
+			return play_busy(m);
 		m->move = played.forgets ? -EEXIST : (int64_t)m->len;
 		return played.forgets ? -EEXIST : 0;
 	case UFFDIO_WAKE:
@@ -97,6 +120,10 @@ long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 		return play_ioctl((unsigned long)b, (void *)c);
 	if (nr != __NR_madvise || !in_unit((pc_addr)a))
 		return __real_sys_call(nr, a, b, c, d, e, f);
+	if (c == MADV_POPULATE_WRITE && played.busy) {
+		played.busy = false;
+		come_back(2);
+	}
 	note(c == MADV_DONTFORK ? "guard"
 	     : c == MADV_DOFORK ? "give"
 				: "advise",
@@ -268,6 +295,19 @@ static void a_piece_begins_and_ends_with_a_page_of_its_own(void **state)
 	assert_string_equal(played.log, "register 4-9, guard 4-9, move 4-9");
 }
 
+/* What was mapped there since has not been written to, and what it is cut into would stay so. */
+static void another_mapping_is_let_go(void **state)
+{
+	(void)state;
+	played.mapping[0] = plain(2, 6);
+	present(2, 6);
+	played.replaced = true;
+	assert_int_equal(take(), 0);
+	assert_string_equal(played.log, "register 2-6, release 2-6");
+	assert_false(unit_any_registered(unit));
+	assert_false(unit->unguarded);
+}
+
 static void nothing_is_cut_where_no_page_is(void **state)
 {
 	(void)state;
@@ -316,6 +356,17 @@ static void what_is_registered_again_is_noted(void **state)
 	assert_true(unit->unguarded);
 }
 
+/* It grew unseen, its beginning was unmapped, and a fault made two pages of the rest known. */
+static void what_lost_its_beginning_is_released_whole(void **state)
+{
+	(void)state;
+	played.mapping[0] = plain(4, 10);
+	unit_set_registered(unit, 6, 8, true);
+	unit_set_dontfork(unit, 6, 8);
+	assert_true(release_unit(unit));
+	assert_string_equal(played.log, "give 4-10, release 4-10");
+}
+
 static enum page_state state_of(unsigned page)
 {
 	return page_state(unit_peek(unit, page));
@@ -349,6 +400,19 @@ static void what_the_kernel_forgot_has_left(void **state)
 		assert_int_equal(state_of(i), PAGE_STAGED);
 }
 
+/* Its old bytes lie in the slot: with a hole in its place it would look like a page that has moved. */
+static void what_came_back_does_not_leave_again_at_once(void **state)
+{
+	(void)state;
+	present(2, 5);
+	played.busy = true;
+	assert_int_equal(take(), 3);
+	assert_string_equal(played.log, "register 2-5, guard 2-5, move 2-5, move 4-5, advise 2-5, "
+					"register 2-5, move 4-5");
+	assert_int_equal(state_of(2), PAGE_RESIDENT);
+	assert_int_equal(state_of(4), PAGE_STAGED);
+}
+
 /* Noted as registered, it may be what nobody registered: a flag there would stay for good. */
 static void only_what_is_away_is_guarded_again(void **state)
 {
@@ -362,7 +426,7 @@ static void only_what_is_away_is_guarded_again(void **state)
 	unit->unguarded = 1;
 	guard_unit(unit);
 	assert_string_equal(played.log,
-			    "give 2-4, release 2-4, give 5-512, release 5-512, guard 4-5");
+			    "give 0-4, release 0-4, give 5-512, release 5-512, guard 4-5");
 	assert_true(unit_registered(unit, 4));
 	assert_false(unit_registered(unit, 3) || unit_registered(unit, 5));
 	assert_false(unit->unguarded);
@@ -397,12 +461,15 @@ int main(void)
 	    CASE(what_is_held_does_not_go_along),
 	    CASE(what_was_never_written_to_is_not_cut),
 	    CASE(a_piece_begins_and_ends_with_a_page_of_its_own),
+	    CASE(another_mapping_is_let_go),
 	    CASE(nothing_is_cut_where_no_page_is),
 	    CASE(nothing_is_registered_while_the_layout_changes),
 	    CASE(nothing_is_guarded_while_the_layout_changes),
 	    CASE(what_is_registered_again_is_noted),
+	    CASE(what_lost_its_beginning_is_released_whole),
 	    CASE(a_discard_is_over_when_the_page_is_gone),
 	    CASE(what_the_kernel_forgot_has_left),
+	    CASE(what_came_back_does_not_leave_again_at_once),
 	    CASE(only_what_is_away_is_guarded_again),
 	};
 
