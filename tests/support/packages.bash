@@ -17,6 +17,7 @@ package_of() {
 	xz) echo xz-utils ;;
 	*/lz4.h) echo liblz4-dev ;;
 	*/json.h) echo libjson-c-dev ;;
+	*/zstd.h) echo libzstd-dev ;;
 	*/cmocka.h) echo libcmocka-dev ;;
 	llvm-strip) echo llvm ;;
 	*/bpf/libbpf.h) echo libbpf-dev libelf-dev ;;
