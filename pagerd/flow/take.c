@@ -252,6 +252,13 @@ static unsigned end_of_kind(const struct take *t, unsigned first, unsigned end)
 	return i;
 }
 
+static bool is_known(pc_addr page)
+{
+	const struct unit *u = range_find(page);
+
+	return u && unit_registered(u, page_in_unit(page));
+}
+
 /*
  * A mapping that grew in place took its registration and MADV_DONTFORK along, beyond what the table
  * knows: up to the end of the mapping, or to the next page that the table has as registered.
@@ -263,12 +270,8 @@ static pc_addr end_of_run(const struct unit *u, unsigned end)
 
 	if (world.mapping_at(world.maps, stop - PC_PAGE, &v) || v.start >= stop)
 		return stop;
-	for (; stop < v.end; stop += PC_PAGE) {
-		const struct unit *next = range_find(stop);
-
-		if (next && unit_registered(next, page_in_unit(stop)))
-			break;
-	}
+	while (stop < v.end && !is_known(stop))
+		stop += PC_PAGE;
 	return stop;
 }
 
@@ -283,12 +286,8 @@ static pc_addr start_of_run(const struct unit *u, unsigned first)
 
 	if (world.mapping_at(world.maps, start, &v))
 		return start;
-	for (; start > v.start; start -= PC_PAGE) {
-		const struct unit *before = range_find(start - PC_PAGE);
-
-		if (before && unit_registered(before, page_in_unit(start - PC_PAGE)))
-			break;
-	}
+	while (start > v.start && !is_known(start - PC_PAGE))
+		start -= PC_PAGE;
 	return start;
 }
 
@@ -362,6 +361,11 @@ static bool is_own(const struct take *t, unsigned page)
 	return pagemap_unshared(&world.pagemap, addr_of(t, page), addr_of(t, page + 1), own) > 0;
 }
 
+static bool owns_ends(const struct take *t, unsigned first, unsigned end)
+{
+	return is_own(t, first) && is_own(t, end - 1);
+}
+
 /* A mapping has been cut here that was never written to, or may be: it becomes whole again. */
 static void let_go(struct take *t, unsigned first, unsigned end)
 {
@@ -387,7 +391,7 @@ static bool register_piece(struct take *t, unsigned first, unsigned end)
 	}
 	unit_set_registered(t->unit, first, end, true);
 	/* What was asked before may have gone without an event, and what came has no page there yet. */
-	if (fresh && !(is_own(t, first) && is_own(t, end - 1))) {
+	if (fresh && !owns_ends(t, first, end)) {
 		let_go(t, first, end);
 		return true;
 	}
@@ -418,7 +422,7 @@ static bool register_own(struct take *t, unsigned first, unsigned end)
 	unsigned low = 0, high = end - first;
 
 	/* Most are, and to look at all would take longer than to register them. */
-	if (is_own(t, first) && is_own(t, end - 1))
+	if (owns_ends(t, first, end))
 		return register_piece(t, first, end);
 	if (pagemap_unshared(&world.pagemap, addr_of(t, first), addr_of(t, end), own) <= 0)
 		return true;
