@@ -69,6 +69,13 @@ bool pager_silent(void);
  * Fork. before: everything is restored and quiet when it returns. parent: goes on as before. child:
  * starts afresh (a segment, a userfaultfd and threads of its own). Registered so that `before` runs
  * last of all prepare handlers and `child` first of all child handlers.
+ *
+ * Why nothing stays packed, although a child could have pagers and registrations of its own: before
+ * the first handler of the child runs, libc has touched memory that may be away, all in vain without
+ * a pager. With glibc 2.36, where a program ever had threads, these are its streams, the control
+ * blocks of the other threads, and their data of more than 32 keys; which, no interface tells. Only
+ * UFFD_FEATURE_EVENT_FORK has a child reported to us from its first instruction on, and that takes
+ * CAP_SYS_PTRACE. So what a take-over could miss is at home instead (live/fork_libc).
  */
 void pager_fork_before(void);
 void pager_fork_parent(void);
