@@ -5,10 +5,14 @@
  *   pageout            asks the kernel to swap all of it out (MADV_PAGEOUT); the CPU time of that
  *   sequential COUNT   reads the first word of COUNT pages in order of address
  *   random COUNT       the same of COUNT different pages in random order
+ *   fork COUNT         forks so often a child that ends at once; the wall time of each fork()
  *   check              compares every byte with what was written
  */
 #include "host.h"
 #include "touches.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define LINE 256
 
@@ -50,6 +54,26 @@ static void pageout(void)
 	       (unsigned long long)(host_now() - start));
 }
 
+/* What the first one waits is told apart: it may have more to do than those that follow. */
+static void fork_often(size_t count)
+{
+	uint64_t first = 0, rest = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t before = host_now(), took;
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(0);
+		took = host_now() - before;
+		if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+			host_die(HOST_FAILED, "fork failed");
+		*(i ? &rest : &first) += took;
+	}
+	printf("first_ns=%llu next_ns=%llu\n", (unsigned long long)first,
+	       (unsigned long long)(count > 1 ? rest / (count - 1) : 0));
+}
+
 static void check(void)
 {
 	host_ballast_check(memory, pages);
@@ -70,6 +94,8 @@ static void obey(char *line)
 		touch(host_number(argument, "COUNT", UINT32_MAX), 0);
 	else if (argument && strcmp(word, "random") == 0)
 		touch(host_number(argument, "COUNT", UINT32_MAX), 1);
+	else if (argument && strcmp(word, "fork") == 0)
+		fork_often(host_number(argument, "COUNT", UINT32_MAX));
 	else
 		host_die(HOST_USAGE, "unknown command %s", word);
 	fflush(stdout);

@@ -99,6 +99,28 @@ def stall(session, ways):
     session.book.row("touches that stalled", "pages", **column(got, "stalls"))
 
 
+def packed_fork(session, way, mib):
+    with session.start(way, [session.host("cold_touch"), mib]) as program:
+        program.line()
+        if way == PREDICOMP:
+            program.leave(now=True)
+        elif way == ZRAM:
+            program.ask("pageout")
+        figures = program.ask("fork 8")
+        program.ask("check")
+        if way == PREDICOMP:
+            program.check_account()
+        return figures
+
+
+@bench("a program with 1 GB packed forks: how long its thread waits", zram_mib=2048)
+def cold_fork(session, ways):
+    mib, book = session.size(1024, 32), session.book
+    got = session.rounds_of("fork", ways, lambda way: packed_fork(session, way, mib))
+    book.row("first fork of %d MB packed" % mib, "ms", **column(got, "first_ns", 1e-6))
+    book.row("the forks after it", "ms", **column(got, "next_ns", 1e-6))
+
+
 def half_packed_one(session, way, mib, threads):
     with session.start(way, [session.host("half_packed"), mib, threads]) as program:
         pages = int(program.line()["pages"])
