@@ -372,10 +372,15 @@ static void thread_ended(struct task_struct *task, struct process_record *proces
 		counts = thread->counts;
 	}
 	__sync_fetch_and_add(&departures_begun, 1);
-	counts_add(&process->departed, &counts);
+	if (process)
+		counts_add(&process->departed, &counts);
 	counts_add(&departed, &counts);
 	forget(task, thread);
 	__sync_fetch_and_add(&departures_done, 1);
+}
+
+static void process_ended(struct task_struct *task)
+{
 }
 
 /* Inline, as all that runs at each fault, for the reason that there are slots. */

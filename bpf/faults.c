@@ -48,6 +48,7 @@ static int prepare(struct faults_bpf *s, const struct faults_wanted *wanted)
 
 	s->rodata->units_max = wanted->units;
 	s->rodata->slots_mask = wanted->crowded ? 0 : slots - 1;
+	s->rodata->keep_ended = wanted->processes;
 	s->rodata->births_lost = wanted->births_lost;
 	s->rodata->send_events = wanted->stream_bytes > 0;
 	if (wanted->units)

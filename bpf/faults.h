@@ -28,6 +28,7 @@ struct faults_wanted {
 	uint32_t units; /* room for so many (process, 2 MiB unit) pairs; 0: not counted */
 	uint32_t
 	    stream_bytes; /* of the event buffer, a power of two of at least 4096; 0: no events */
+	bool processes;	  /* keep those that have ended for faults_processes() */
 	uint32_t births_lost; /* so many threads find no memory when they are born: for tests */
 	bool crowded; /* threads are in each other's way, as when there are thousands: for tests */
 };

@@ -4,12 +4,13 @@
  *
  *     follow_adopt   iter/task over one process, run by the loader: enters it and its threads
  *     follow_fork    before a child can run: enters it when its parent is there
- *     follow_exit    in each thread's end: tells the object; marks the process when it was the last
+ *     follow_exit    in each thread's end: tells the object; after the last one's the process's record
+ *                    makes room for others, unless the object keeps those that have ended
  *
  * The loader names a process by pidfd, and the iterator turns that into the kernel's own number: no
- * process-number namespace can come between. An object that includes this defines the two hooks
- * thread_followed(), which is false where the kernel had no memory for the thread's record, and
- * thread_ended(). They may do nothing.
+ * process-number namespace can come between. An object that includes this defines the hooks
+ * thread_followed(), which is false where the kernel had no memory for the thread's record,
+ * thread_ended(), whose process may have no record any more, and process_ended(). They may do nothing.
  *
  * Inside a program the kernel makes a record without waiting, and may refuse it. So an adoption is
  * repeated by the loader, and the record of a thread that was born without one is made when the
@@ -33,6 +34,7 @@ struct {
 } processes SEC(".maps");
 
 const volatile __u32 births_lost; /* so many births find no memory: for tests */
+const volatile bool keep_ended;	  /* the loader reads and takes away what has ended */
 
 __u64 processes_refused; /* children that did not fit into the table */
 __u64 births_missed;	 /* threads whose record could not be made at their birth */
@@ -41,12 +43,15 @@ __u64 adoptions_missed;
 enum followed_how { FOLLOWED_ADOPTED, FOLLOWED_BORN };
 static bool thread_followed(struct task_struct *task, enum followed_how how);
 static void thread_ended(struct task_struct *task, struct process_record *process);
+static void process_ended(struct task_struct *task);
 
+/* Its number may be another's by now. */
 static struct process_record *process_of(const struct task_struct *task)
 {
 	__u32 tgid = task->tgid;
+	struct process_record *process = bpf_map_lookup_elem(&processes, &tgid);
 
-	return bpf_map_lookup_elem(&processes, &tgid);
+	return process && !process->ended ? process : NULL;
 }
 
 /* Where no birth was missed, which is nearly always, who is not followed pays for one look. */
@@ -100,15 +105,21 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(follow_exit, struct task_struct *task)
 {
 	struct process_record *process = process_of(task);
+	__u32 tgid = task->tgid;
 
+	/* Also of a thread whose last sibling was faster, and of a process that found no room. */
+	thread_ended(task, process);
 	if (!process)
 		return 0;
-	thread_ended(task, process);
 	/* What the process was called in the end: it has long since executed something. */
 	if (task->pid == task->tgid)
 		BPF_CORE_READ_STR_INTO(&process->comm, task, comm);
-	if (task->signal->live.counter == 0)
-		process->ended = 1;
+	if (task->signal->live.counter != 0)
+		return 0;
+	process_ended(task);
+	process->ended = 1;
+	if (!keep_ended)
+		bpf_map_delete_elem(&processes, &tgid);
 	return 0;
 }
 

@@ -7,7 +7,7 @@ const volatile bool everyone;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20);
+	__uint(max_entries, 1 << 22); /* some 10 000 events, between two looks */
 } life_events SEC(".maps");
 
 __u64 life_dropped;
@@ -87,17 +87,13 @@ int BPF_PROG(life_exec, struct task_struct *task)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(life_exit, struct task_struct *task)
+static __always_inline void note_end(struct task_struct *task)
 {
 	struct signal_struct *signal = task->signal;
-	struct life_event *event;
+	struct life_event *event = event_begin(task, LIFE_EXIT);
 
-	if (signal->live.counter != 0 || !in_scope(task))
-		return 0;
-	event = event_begin(task, LIFE_EXIT);
 	if (!event)
-		return 0;
+		return;
 	event->minor = signal->min_flt + task->min_flt;
 	event->major = signal->maj_flt + task->maj_flt;
 	event->peak_pages = signal->maxrss;
@@ -105,6 +101,20 @@ int BPF_PROG(life_exit, struct task_struct *task)
 	event->exit_code = task->exit_code;
 	BPF_CORE_READ_STR_INTO(&event->comm, task, group_leader, comm);
 	bpf_ringbuf_submit(event, 0);
+}
+
+/* Of a followed process, before its record goes. */
+static void process_ended(struct task_struct *task)
+{
+	if (!everyone)
+		note_end(task);
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(life_exit, struct task_struct *task)
+{
+	if (everyone && task->signal->live.counter == 0)
+		note_end(task);
 	return 0;
 }
 

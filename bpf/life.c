@@ -87,3 +87,8 @@ uint64_t life_dropped(const struct life *l)
 {
 	return l->skeleton->bss->life_dropped;
 }
+
+uint64_t life_processes_refused(const struct life *l)
+{
+	return l->skeleton->bss->processes_refused;
+}

@@ -25,5 +25,6 @@ typedef void life_fn(void *arg, const struct life_event *event);
 int life_events(struct life *l, life_fn *fn, void *arg);
 
 uint64_t life_dropped(const struct life *l);
+uint64_t life_processes_refused(const struct life *l); /* children beyond the table's room */
 
 #endif

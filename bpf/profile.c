@@ -190,26 +190,7 @@ int profile_unregister(struct profile *p, const char *folder, pid_t pid, struct 
 		   : 0;
 }
 
-int profile_registered(const char *folder, profile_process_fn *fn, void *arg, struct unable *why)
-{
-	struct profile_process process;
-	uint32_t tgid, next;
-	int fd = table(NULL, folder, why), more;
-
-	if (fd < 0)
-		return fd;
-	more = bpf_map_get_next_key(fd, NULL, &next);
-	while (more == 0) {
-		tgid = next;
-		if (bpf_map_lookup_elem(fd, &tgid, &process) == 0)
-			fn(arg, tgid, &process);
-		more = bpf_map_get_next_key(fd, &tgid, &next);
-	}
-	close(fd);
-	return 0;
-}
-
-const struct profile_header *profile_map(struct profile *p, const char *folder, struct unable *why)
+struct profile_header *profile_map(struct profile *p, const char *folder, struct unable *why)
 {
 	const struct path path = in(folder ? folder : "", "samples");
 	int fd = p ? dup(bpf_map__fd(p->skeleton->maps.samples)) : bpf_obj_get(path.s);
@@ -224,4 +205,59 @@ const struct profile_header *profile_map(struct profile *p, const char *folder, 
 		unable(why, -errno, "%s: %m", path.s);
 	close(fd);
 	return memory == MAP_FAILED ? NULL : memory;
+}
+
+/*
+ * Without the right to the table: what the sampler wrote at its last tick, a sample for each process
+ * and then their sum.
+ */
+static int last_tick(const char *folder, profile_process_fn *fn, void *arg, struct unable *why)
+{
+	struct profile_header *head = profile_map(NULL, folder, why);
+	const struct profile_sample *ring = (const struct profile_sample *)head + 1, *sum;
+	uint64_t n;
+
+	if (!head)
+		return -EACCES;
+	/* pairs with the program's addition after the sample */
+	n = __atomic_load_n(&head->written, __ATOMIC_ACQUIRE);
+	while (n > 0 && ring[(n - 1) % PROFILE_CAPACITY].tgid != 0)
+		n--; /* a tick under way */
+	sum = n > 0 ? &ring[--n % PROFILE_CAPACITY] : NULL;
+	while (sum && n-- > 0) {
+		const struct profile_sample *s = &ring[n % PROFILE_CAPACITY];
+		const struct profile_process process = {
+		    .minor = s->minor,
+		    .major = s->major,
+		    .cpu_ns = s->cpu_ns,
+		    .known = 1,
+		};
+
+		if (s->tgid == 0 || s->time != sum->time)
+			break;
+		fn(arg, s->tgid, &process);
+	}
+	munmap(head, PROFILE_BYTES);
+	return 0;
+}
+
+int profile_registered(const char *folder, profile_process_fn *fn, void *arg, struct unable *why)
+{
+	struct profile_process process;
+	uint32_t tgid, next;
+	int fd = table(NULL, folder, why), more;
+
+	if (fd == -EACCES || fd == -EPERM)
+		return last_tick(folder, fn, arg, why);
+	if (fd < 0)
+		return fd;
+	more = bpf_map_get_next_key(fd, NULL, &next);
+	while (more == 0) {
+		tgid = next;
+		if (bpf_map_lookup_elem(fd, &tgid, &process) == 0)
+			fn(arg, tgid, &process);
+		more = bpf_map_get_next_key(fd, &tgid, &next);
+	}
+	close(fd);
+	return 0;
 }

@@ -34,12 +34,15 @@ int profile_unpin(const char *folder, struct unable *why);
 int profile_register(struct profile *p, const char *folder, pid_t pid, struct unable *why);
 int profile_unregister(struct profile *p, const char *folder, pid_t pid, struct unable *why);
 
-/* Each registered process with its last complete reading. */
+/*
+ * Each registered process with its last complete reading; for those who may not read the table, as the
+ * samples have it.
+ */
 typedef void profile_process_fn(void *arg, uint32_t tgid, const struct profile_process *process);
 int profile_registered(const char *folder, profile_process_fn *fn, void *arg, struct unable *why);
 
 /* The array, mapped for reading; NULL with `why` filled. munmap(PROFILE_BYTES) in the end. */
 #define PROFILE_BYTES ((PROFILE_CAPACITY + 1ul) * sizeof(struct profile_sample))
-const struct profile_header *profile_map(struct profile *p, const char *folder, struct unable *why);
+struct profile_header *profile_map(struct profile *p, const char *folder, struct unable *why);
 
 #endif

@@ -51,6 +51,10 @@ static void thread_ended(struct task_struct *task, struct process_record *proces
 {
 }
 
+static void process_ended(struct task_struct *task)
+{
+}
+
 static bool in_scope(const struct task_struct *task)
 {
 	if (scope == SCOPE_CGROUP)
@@ -90,7 +94,7 @@ int reclaim_wakeup_kswapd(void *ctx)
 	return 0;
 }
 
-static int begin(void)
+static int begin(__u64 *begun)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 *started;
@@ -100,6 +104,7 @@ static int begin(void)
 	started = bpf_task_storage_get(&stopwatches, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (started)
 		*started = bpf_ktime_get_ns();
+	bump(begun, 1);
 	note_last(task);
 	return 0;
 }
@@ -143,7 +148,7 @@ static void attribute(const struct task_struct *task, __u64 ns, __u64 pages)
 SEC("tp_btf/mm_vmscan_direct_reclaim_begin")
 int reclaim_direct_begin(void *ctx)
 {
-	return begin();
+	return begin(&counts.direct_begun);
 }
 
 SEC("tp_btf/mm_vmscan_direct_reclaim_end")
@@ -161,13 +166,13 @@ int BPF_PROG(reclaim_direct_end, unsigned long pages)
 	return 0;
 }
 
-SEC("tp_btf/mm_vmscan_memcg_reclaim_begin")
+SEC("?tp_btf/mm_vmscan_memcg_reclaim_begin")
 int reclaim_memcg_begin(void *ctx)
 {
-	return begin();
+	return begin(&counts.memcg_begun);
 }
 
-SEC("tp_btf/mm_vmscan_memcg_reclaim_end")
+SEC("?tp_btf/mm_vmscan_memcg_reclaim_end")
 int BPF_PROG(reclaim_memcg_end, unsigned long pages)
 {
 	struct task_struct *task = bpf_get_current_task_btf();

@@ -91,6 +91,8 @@ void reclaim_read(const struct reclaim *r, struct reclaim_reading *out)
 
 	*out = (struct reclaim_reading){
 	    .counts = bss->counts,
+	    .memcg_seen = bpf_program__autoload(r->skeleton->progs.reclaim_memcg_end),
+	    .processes_refused = bss->processes_refused,
 	    .stalled_refused = bss->stalled_refused,
 	    .last_tgid = bss->last_tgid,
 	    .pageout_by = r->pageout_by,

@@ -23,8 +23,10 @@ void reclaim_close(struct reclaim *r);
 /* All since reclaim_open(). */
 struct reclaim_reading {
 	struct reclaim_counts counts;
-	uint64_t stalled_refused; /* stalls of processes beyond the table's room */
-	uint32_t last_tgid;	  /* who reclaimed last; 0: nobody yet */
+	bool memcg_seen;	    /* this kernel traces reclaim at a cgroup's limit */
+	uint64_t processes_refused; /* children beyond the table's room */
+	uint64_t stalled_refused;   /* stalls of processes beyond the table's room */
+	uint32_t last_tgid;	    /* who reclaimed last; 0: nobody yet */
 	char last_comm[RECORD_COMM];
 	const char *pageout_by; /* where MADV_PAGEOUT is seen; NULL: nowhere on this kernel */
 };

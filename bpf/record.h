@@ -96,8 +96,8 @@ enum stall_kind {
 struct reclaim_counts {
 	__u64 kswapd_woken, kswapd_slept, kswapd_asked;
 	__u64 kswapd_pages;
-	__u64 direct, direct_ns, direct_pages;
-	__u64 memcg, memcg_ns, memcg_pages;
+	__u64 direct_begun, direct, direct_ns, direct_pages;
+	__u64 memcg_begun, memcg, memcg_ns, memcg_pages;
 	__u64 pageout_pages; /* by madvise(MADV_PAGEOUT) */
 	__u64 written;	     /* folios */
 	__u64 throttled;

@@ -189,6 +189,11 @@ uint64_t stall_untimed(const struct stall *s)
 	return s->skeleton->bss->faults_untimed;
 }
 
+uint64_t stall_processes_refused(const struct stall *s)
+{
+	return s->skeleton->bss->processes_refused;
+}
+
 const char *stall_ends_by(const struct stall *s)
 {
 	return s->ends_by ? s->ends_by : "perf";
@@ -203,6 +208,20 @@ static uint64_t bucket_end(unsigned bucket)
 		return bucket + 1;
 	power = (bucket - 16) / 16;
 	return (17ull + (bucket - 16) % 16) << power;
+}
+
+void histogram_since(struct histogram *out, const struct histogram *now,
+		     const struct histogram *before)
+{
+	*out = (struct histogram){
+	    .count = now->count - before->count,
+	    .sum = now->sum - before->sum,
+	};
+	for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+		out->bucket[i] = now->bucket[i] - before->bucket[i];
+	/* No fault of before is longer than the longest of all. */
+	out->max = now->max;
+	out->max = histogram_quantile(out, 1000);
 }
 
 uint64_t histogram_quantile(const struct histogram *h, unsigned thousandths)

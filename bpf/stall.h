@@ -28,7 +28,12 @@ int stall_follow(struct stall *s, pid_t pid, int pidfd, struct unable *why);
 /* All since stall_open(), indexed by enum stall_kind; valid until stall_close(). */
 const struct histogram *stall_histograms(const struct stall *s);
 uint64_t stall_untimed(const struct stall *s);
+uint64_t stall_processes_refused(const struct stall *s); /* children beyond the table's room */
 const char *stall_ends_by(const struct stall *s); /* where ends are seen: a section, or "perf" */
+
+/* What `now` has more than `before`, an earlier state of it; its greatest is that of a bucket. */
+void histogram_since(struct histogram *out, const struct histogram *now,
+		     const struct histogram *before);
 
 /* Nanoseconds below which `thousandths` of the observations lie; at most 1/16 too high. */
 uint64_t histogram_quantile(const struct histogram *h, unsigned thousandths);

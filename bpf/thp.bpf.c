@@ -37,6 +37,10 @@ static void thread_ended(struct task_struct *task, struct process_record *proces
 {
 }
 
+static void process_ended(struct task_struct *task)
+{
+}
+
 static void bump(__u64 *counter, __u64 by)
 {
 	__sync_fetch_and_add(counter, by);
@@ -90,7 +94,7 @@ static bool is_followed(const struct mm_struct *mm)
 	return bpf_map_lookup_elem(&processes, &tgid) != NULL;
 }
 
-SEC("tp_btf/mm_collapse_huge_page")
+SEC("?tp_btf/mm_collapse_huge_page")
 int BPF_PROG(thp_collapse, struct mm_struct *mm, int isolated, int status)
 {
 	if (!mm || !is_followed(mm))
@@ -102,7 +106,7 @@ int BPF_PROG(thp_collapse, struct mm_struct *mm, int isolated, int status)
 	return 0;
 }
 
-SEC("tp_btf/mm_khugepaged_scan_pmd")
+SEC("?tp_btf/mm_khugepaged_scan_pmd")
 int BPF_PROG(thp_scan, struct mm_struct *mm)
 {
 	if (mm && is_followed(mm))

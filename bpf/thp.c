@@ -65,6 +65,21 @@ const struct thp_counts *thp_read(const struct thp *t)
 	return &t->skeleton->bss->counts;
 }
 
+uint64_t thp_processes_refused(const struct thp *t)
+{
+	return t->skeleton->bss->processes_refused;
+}
+
+bool thp_sees_collapses(const struct thp *t)
+{
+	return bpf_program__autoload(t->skeleton->progs.thp_collapse);
+}
+
+bool thp_sees_scans(const struct thp *t)
+{
+	return bpf_program__autoload(t->skeleton->progs.thp_scan);
+}
+
 bool thp_sees_migrations(const struct thp *t)
 {
 	return bpf_program__autoload(t->skeleton->progs.thp_migrate);

@@ -48,7 +48,8 @@ struct study {
 	unsigned looks;
 	struct area *area;
 	size_t count, room;
-	uint64_t lost; /* faults for which there was no memory */
+	uint64_t lost;	    /* faults for which there was no memory */
+	uint64_t of_others; /* of children, which have an address space of their own */
 };
 
 /* --- areas ---------------------------------------------------------------------------------- */
@@ -136,8 +137,10 @@ static void take_fault(void *arg, const struct kernel_fault *fault)
 	const struct region *region;
 	struct area *area;
 
-	if (fault->tgid != (uint32_t)s->watch.pid)
+	if (fault->tgid != (uint32_t)s->watch.pid) {
+		s->of_others++;
 		return;
+	}
 	go_on_to(s, fault->time);
 	region = layout_at(&s->layout, fault->address);
 	area = area_of(s, region ? region : &gone);
@@ -351,6 +354,11 @@ static void say(struct study *s)
 		complain(STATUS_OK,
 			 "%llu faults came faster than they could be read and are missing",
 			 (unsigned long long)lost);
+	if (s->of_others)
+		complain(STATUS_OK,
+			 "%llu faults of its children are not shown: each process has an address "
+			 "space of its own",
+			 (unsigned long long)s->of_others);
 	switch (s->watch.format) {
 	case WATCH_TEXT:
 		print_table(s);
@@ -415,7 +423,7 @@ static void forget(struct study *s)
 		detach(&s->target);
 }
 
-static const struct watch_verb verb = {.name = "access", .details = details};
+static const struct watch_verb verb = {.name = "access", .details = details, .one_process = true};
 
 int cmd_access(int argc, char **argv)
 {

@@ -13,6 +13,7 @@ static const char details[] =
     "USER and KERNEL mode, less FAILED (signals, EFAULT, tried again), and GUP: pages that a "
     "system\n"
     "call brought in itself (MAP_POPULATE, O_DIRECT, arguments of execve).\n"
+    "Threads that have ended are in their process's line.\n"
     "Without CAP_BPF and CAP_PERFMON, minor and major come from /proc, and the rest is unknown.\n";
 
 enum { OPTION_THREADS = 256 };
@@ -91,9 +92,9 @@ static void read_proc(struct source *s, struct sample *out)
 
 /* --- reading -------------------------------------------------------------------------------- */
 
-static int open_source(struct source *s, const struct watch *w)
+static int open_source(struct source *s, const struct watch *w, bool processes)
 {
-	const struct faults_wanted wanted = {0};
+	const struct faults_wanted wanted = {.processes = processes};
 	struct unable why;
 	int err;
 
@@ -319,9 +320,7 @@ static void watch_faults(struct request *q, struct source *s)
 		before = now;
 	} while (event != WATCH_END);
 	say_total(q, s);
-	if (now.processes_refused)
-		complain(STATUS_NO, "%llu child processes were not followed: too many at a time",
-			 (unsigned long long)now.processes_refused);
+	watch_tell_refused(now.processes_refused);
 	if (now.exceptions_missed)
 		complain(STATUS_NO,
 			 "%llu exceptions count as GUP: the kernel had no memory to note them",
@@ -356,7 +355,7 @@ int cmd_faults(int argc, char **argv)
 		return err;
 	err = watch_start(&q.watch);
 	if (err == STATUS_OK)
-		err = open_source(&source, &q.watch);
+		err = open_source(&source, &q.watch, q.threads);
 	if (err == STATUS_OK)
 		err = watch_release(&q.watch);
 	if (err == STATUS_OK)

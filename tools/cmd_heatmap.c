@@ -143,6 +143,7 @@ static int record(struct request *q)
 static const struct watch_verb verb = {
     .name = "heatmap",
     .details = details,
+    .one_process = true,
     .options = options,
     .letters = "o:",
     .take = take_option,

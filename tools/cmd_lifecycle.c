@@ -32,12 +32,13 @@ static const char details[] =
     "\n"
     "Without a process, the whole machine. An exec shows the arguments, an exit the status, "
     "faults, the\n"
-    "peak of resident memory and how long it lived.\n"
-    "Needs CAP_BPF and CAP_PERFMON. Without them: predicomp list shows what is managed now.\n";
+    "peak of resident memory and how long it lived. Orders are for programs that execute from now "
+    "on:\n"
+    "a process that runs already is asked by predicomp evict PID.\n";
 
 enum { OPTION_NAME = 256, OPTION_THEN };
 
-#define POLL	      (100 * PC_MS)
+#define POLL	      (20 * PC_MS)
 #define ANSWER_WITHIN (10 * PC_SEC)
 #define DUE_MAX	      65536u
 
@@ -425,6 +426,7 @@ static void watch_life(struct request *q, struct life *l)
 		complain(STATUS_NO,
 			 "%llu events were lost: they came faster than they were written",
 			 (unsigned long long)life_dropped(l));
+	watch_tell_refused(life_processes_refused(l));
 }
 
 static int take(void *arg, int which, const char *value)
@@ -446,6 +448,8 @@ static const struct watch_verb verb = {
     .scope = WATCH_ONE_OR_ALL,
     .options = options,
     .take = take,
+    .events = true,
+    .without = "predicomp list shows what is managed now",
 };
 
 static int open_life(struct life **l, const struct watch *w)
@@ -456,7 +460,7 @@ static int open_life(struct life **l, const struct watch *w)
 	if (!err)
 		return STATUS_OK;
 	*l = NULL;
-	return complain(err == -EPERM ? STATUS_PERMISSION : STATUS_NO, "%s", why.text);
+	return watch_unable(&verb, err, why.text);
 }
 
 int cmd_lifecycle(int argc, char **argv)
@@ -468,6 +472,12 @@ int cmd_lifecycle(int argc, char **argv)
 
 	if (err != STATUS_OK || helped)
 		return err;
+	if (q.command != PC_CMD_NONE && q.watch.pid)
+		complain(
+		    STATUS_OK,
+		    "the order is for what process %d starts: it runs already, for which there is "
+		    "predicomp evict",
+		    q.watch.pid);
 	q.due = calloc(DUE_MAX, sizeof(*q.due));
 	if (!q.due)
 		return complain(STATUS_NO, "no memory");

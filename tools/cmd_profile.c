@@ -27,10 +27,12 @@ static const char details[] =
     "a\n"
     "reader opens it with BPF_OBJ_GET, maps it, and needs no privilege and no system call after "
     "that.\n"
-    "It holds 65535 samples: time, minor, major, CPU time of each process and of all. What a "
+    "It holds 65535 samples: time, minor, major, CPU time of each process and of all; with one "
     "process\n"
-    "does after its last sample, 50 ms at most, is not seen.\n"
-    "Needs CAP_BPF and CAP_PERFMON, and to register the right to write FOLDER/registered.\n";
+    "27 minutes of them, with twenty 2.5. What a process does after its last sample, 50 ms at "
+    "most, "
+    "is\n"
+    "not seen. Who may not write FOLDER/registered cannot register, but sees the status.\n";
 
 #define FOLDER "/sys/fs/bpf/predicomp"
 
@@ -134,28 +136,6 @@ static int take_part(struct request *q, struct profile *p)
 	return err;
 }
 
-static int serve(struct request *q)
-{
-	struct profile *p = NULL;
-	struct unable why;
-	int err = watch_start(&q->watch);
-
-	if (err == STATUS_OK)
-		err = said(profile_open(&p, &why), &why);
-	if (err != STATUS_OK)
-		return watch_finish(&q->watch, err);
-	err = take_part(q, p);
-	if (err == STATUS_OK)
-		err = watch_release(&q->watch);
-	if (err == STATUS_OK) {
-		err = sample(q, p);
-		if (q->folder && profile_unpin(q->folder, &why) != 0)
-			err = complain(STATUS_NO, "%s", why.text);
-	}
-	profile_close(p);
-	return watch_finish(&q->watch, err);
-}
-
 static int take(void *arg, int which, const char *value)
 {
 	struct request *q = arg;
@@ -171,7 +151,32 @@ static const struct watch_verb verb = {
     .scope = WATCH_ONE_OR_ALL,
     .options = options,
     .take = take,
+    .events = true,
+    .without = "minor, major and CPU time of /proc/PID/stat",
 };
+
+static int serve(struct request *q)
+{
+	struct profile *p = NULL;
+	struct unable why;
+	int err = watch_start(&q->watch), unable;
+
+	unable = err == STATUS_OK ? profile_open(&p, &why) : 0;
+	if (unable)
+		err = watch_unable(&verb, unable, why.text);
+	if (err != STATUS_OK)
+		return watch_finish(&q->watch, err);
+	err = take_part(q, p);
+	if (err == STATUS_OK)
+		err = watch_release(&q->watch);
+	if (err == STATUS_OK) {
+		err = sample(q, p);
+		if (q->folder && profile_unpin(q->folder, &why) != 0)
+			err = complain(STATUS_NO, "%s", why.text);
+	}
+	profile_close(p);
+	return watch_finish(&q->watch, err);
+}
 
 static int cmd_serve(int argc, char **argv)
 {
@@ -349,6 +354,7 @@ int cmd_profile(int argc, char **argv)
 	}
 	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
 		show_help("profile", details);
+		printf("serve needs CAP_BPF and CAP_PERFMON. Without them: %s.\n", verb.without);
 		return STATUS_OK;
 	}
 	return complain(STATUS_USAGE,

@@ -15,9 +15,7 @@ static const char details[] =
     "at a\n"
     "cgroup's limit is MEMCG, not DIRECT, and wakes no kswapd. Pages are pages; WRITTEN are "
     "folios.\n"
-    "Needs CAP_BPF and CAP_PERFMON. Without them: pgscan_*, pgsteal_* and allocstall_* of "
-    "/proc/vmstat\n"
-    "for the machine, memory.stat and memory.pressure for a cgroup.\n";
+    "--oneline has begin and end of both kinds apart: what has begun and not ended stalls now.\n";
 
 enum { OPTION_CGROUP = 256, OPTION_ONELINE };
 
@@ -33,7 +31,7 @@ struct request {
 	bool oneline;
 };
 
-/* The numbers of struct reclaim_counts, for every format alike. */
+/* The numbers of struct reclaim_counts; without a head, for machines alone. */
 static const struct field {
 	const char *name, *head;
 	size_t offset;
@@ -47,10 +45,13 @@ static const struct field {
 	{                                                                                          \
 #name, head, offsetof(struct reclaim_counts, name), true                           \
 	}
-    FIELD(kswapd_woken, "KSW-WAKE"),  FIELD(kswapd_slept, "SLEEP"),    FIELD(kswapd_asked, "ASKED"),
-    FIELD(kswapd_pages, "KSW-PAGES"), FIELD(direct, "DIRECT"),	       FIELD_NS(direct_ns, "STALL"),
-    FIELD(direct_pages, "PAGES"),     FIELD(memcg, "MEMCG"),	       FIELD_NS(memcg_ns, "STALL"),
-    FIELD(memcg_pages, "PAGES"),      FIELD(pageout_pages, "PAGEOUT"), FIELD(written, "WRITTEN"),
+    FIELD(kswapd_woken, "KSW-WAKE"), FIELD(kswapd_slept, "SLEEP"),
+    FIELD(kswapd_asked, "ASKED"),    FIELD(kswapd_pages, "KSW-PAGES"),
+    FIELD(direct_begun, NULL),	     FIELD(direct, "DIRECT"),
+    FIELD_NS(direct_ns, "STALL"),    FIELD(direct_pages, "PAGES"),
+    FIELD(memcg_begun, NULL),	     FIELD(memcg, "MEMCG"),
+    FIELD_NS(memcg_ns, "STALL"),     FIELD(memcg_pages, "PAGES"),
+    FIELD(pageout_pages, "PAGEOUT"), FIELD(written, "WRITTEN"),
     FIELD(throttled, "THROTTLED"),
 #undef FIELD
 #undef FIELD_NS
@@ -84,40 +85,72 @@ static void print_head(const struct request *q)
 	if (q->oneline || q->watch.format == WATCH_JSON)
 		return;
 	if (q->watch.format == WATCH_CSV) {
-		printf("seconds");
+		printf("what,seconds");
 		for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++)
 			printf(",%s", fields[i].name);
-		putchar('\n');
+		puts(",pid,name,times,stall_ns,stall_max_ns,pages");
 		return;
 	}
 	printf("%s%9s", ink(stdout, INK_BOLD), "SECONDS");
 	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++)
-		printf(" %9s", fields[i].head);
+		if (fields[i].head)
+			printf(" %9s", fields[i].head);
 	printf("%s\n", ink(stdout, INK_PLAIN));
 }
 
-static void print_row(const struct request *q, const struct reclaim_counts *c)
-{
-	const bool text = q->watch.format == WATCH_TEXT;
+/* What is shown: of an interval, or of all. */
+struct view {
+	const struct request *request;
+	const struct reclaim_counts *counts;
+	const struct reclaim_reading *reading;
+	uint64_t ms;
+	bool total;
+};
 
-	printf(text ? "%9s" : "%s", cell_ratio(watch_elapsed_ms(&q->watch)).s);
+static void print_text(const struct view *v)
+{
+	printf("%9s", cell_ratio(v->ms).s);
 	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++) {
-		if (text && fields[i].is_time)
-			printf(" %9s", cell_time(value(c, i)).s);
+		if (!fields[i].head)
+			continue;
+		if (fields[i].is_time)
+			printf(" %9s", cell_time(value(v->counts, i)).s);
 		else
-			printf(text ? " %9llu" : ",%llu", (unsigned long long)value(c, i));
+			printf(" %9llu", (unsigned long long)value(v->counts, i));
 	}
 	putchar('\n');
+}
+
+static void print_csv(const struct view *v)
+{
+	printf("%s,%s", v->total ? "total" : "interval", cell_ratio(v->ms).s);
+	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++)
+		printf(",%llu", (unsigned long long)value(v->counts, i));
+	puts(",,,,,,");
 }
 
 /* The line of a swap probe: what happened in this interval, and who was the last. */
 static void print_line(const struct reclaim_counts *c, const struct reclaim_reading *r)
 {
 	printf("kswapd_wake=%llu kswapd_sleep=%llu direct_begin=%llu direct_end=%llu "
-	       "reclaim_pages=%llu write_folio=%llu last_pid=%u last_comm=%s\n",
-	       c->kswapd_woken, c->kswapd_slept, c->direct + c->memcg, c->direct + c->memcg,
+	       "reclaim_pages=%llu write_folio=%llu last_pid=%u last_comm=%s memcg_begin=%llu "
+	       "memcg_end=%llu\n",
+	       c->kswapd_woken, c->kswapd_slept, c->direct_begun, c->direct,
 	       c->kswapd_pages + c->direct_pages + c->memcg_pages + c->pageout_pages, c->written,
-	       r->last_tgid, r->last_tgid ? r->last_comm : "-");
+	       r->last_tgid, r->last_tgid ? r->last_comm : "-", c->memcg_begun, c->memcg);
+}
+
+/* A name of a process may hold what a CSV field must not. */
+static void print_process_csv(void *arg, uint32_t tgid, const struct reclaim_process *p)
+{
+	(void)arg;
+	printf("process,");
+	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++)
+		putchar(',');
+	printf(",%u,\"", tgid);
+	for (const char *c = p->comm; *c; c++)
+		printf(*c == '"' ? "\"\"" : "%c", *c);
+	printf("\",%llu,%llu,%llu,%llu\n", p->times, p->stall_ns, p->max_ns, p->pages);
 }
 
 static void print_process(void *arg, uint32_t tgid, const struct reclaim_process *p)
@@ -142,66 +175,90 @@ static void add_process(void *arg, uint32_t tgid, const struct reclaim_process *
 	json_object_array_add(arg, object);
 }
 
-static struct json_object *counts_json(const struct request *q, const struct reclaim_counts *c,
-				       const struct reclaim_reading *r)
+static void add_unknown(struct json_object *object, const char *name)
+{
+	json_object_object_add(object, name, NULL);
+}
+
+static struct json_object *counts_json(const struct view *v)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_ratio(object, "seconds", watch_elapsed_ms(&q->watch));
+	json_ratio(object, "seconds", v->ms);
 	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++)
-		json_number(object, fields[i].name, (int64_t)value(c, i));
-	if (r->pageout_by)
-		json_word(object, "pageout_source", r->pageout_by);
+		json_number(object, fields[i].name, (int64_t)value(v->counts, i));
+	if (v->reading->pageout_by)
+		json_word(object, "pageout_source", v->reading->pageout_by);
 	else
-		json_object_object_add(object, "pageout_pages", NULL);
+		add_unknown(object, "pageout_pages");
+	if (!v->reading->memcg_seen) {
+		add_unknown(object, "memcg");
+		add_unknown(object, "memcg_ns");
+		add_unknown(object, "memcg_pages");
+	}
 	return object;
 }
 
 /* --- the verb ------------------------------------------------------------------------------- */
 
-static void say_interval(const struct request *q, const struct reclaim_counts *c,
-			 const struct reclaim_reading *r)
+static void say_interval(const struct view *v)
 {
+	const struct request *q = v->request;
+
 	if (q->oneline)
-		print_line(c, r);
+		print_line(v->counts, v->reading);
 	else if (q->watch.format == WATCH_JSON)
-		watch_say(&q->watch, counts_json(q, c, r));
+		watch_say(&q->watch, counts_json(v));
+	else if (q->watch.format == WATCH_CSV)
+		print_csv(v);
 	else
-		print_row(q, c);
+		print_text(v);
 	fflush(stdout);
 }
 
-static void say_total(const struct request *q, const struct reclaim *reclaim)
+static void say_total_json(const struct view *v, const struct reclaim *reclaim)
 {
-	struct reclaim_reading r;
-	struct json_object *object, *list;
+	struct json_object *object = counts_json(v), *list = json_object_new_array();
 
-	reclaim_read(reclaim, &r);
-	if (q->oneline)
-		return;
-	if (q->watch.format == WATCH_JSON) {
-		object = counts_json(q, &r.counts, &r);
-		list = json_object_new_array();
-		reclaim_processes(reclaim, add_process, list);
-		json_object_object_add(object, "total",
-				       json_object_new_boolean(q->watch.interval > 0));
-		json_object_object_add(object, "processes", list);
-		watch_say(&q->watch, object);
-		return;
-	}
-	if (q->watch.format == WATCH_TEXT && q->watch.interval)
+	reclaim_processes(reclaim, add_process, list);
+	json_object_object_add(object, "total",
+			       json_object_new_boolean(v->request->watch.interval > 0));
+	json_object_object_add(object, "processes", list);
+	watch_say(&v->request->watch, object);
+}
+
+static void say_total_text(const struct view *v, const struct reclaim *reclaim)
+{
+	if (v->request->watch.interval)
 		printf("%stotal%s\n", ink(stdout, INK_BOLD), ink(stdout, INK_PLAIN));
-	if (q->watch.format == WATCH_TEXT || !q->watch.interval)
-		print_row(q, &r.counts);
-	if (q->watch.format == WATCH_TEXT)
-		reclaim_processes(reclaim, print_process, NULL);
-	if (q->watch.format == WATCH_TEXT && r.pageout_by)
-		printf("PAGEOUT is seen by %s\n", r.pageout_by);
-	else if (q->watch.format == WATCH_TEXT)
+	print_text(v);
+	reclaim_processes(reclaim, print_process, NULL);
+	if (v->reading->pageout_by)
+		printf("PAGEOUT is seen by %s\n", v->reading->pageout_by);
+	else
 		puts("PAGEOUT is not to be seen on this kernel");
-	if (r.stalled_refused)
+	if (!v->reading->memcg_seen)
+		puts("MEMCG is not to be seen on this kernel");
+}
+
+static void say_total(const struct view *v, const struct reclaim *reclaim)
+{
+	const enum watch_format format = v->request->watch.format;
+
+	if (v->request->oneline)
+		return;
+	if (format == WATCH_JSON) {
+		say_total_json(v, reclaim);
+	} else if (format == WATCH_CSV) {
+		print_csv(v);
+		reclaim_processes(reclaim, print_process_csv, NULL);
+	} else {
+		say_total_text(v, reclaim);
+	}
+	if (v->reading->stalled_refused)
 		complain(STATUS_NO, "%llu stalls were of more processes than there is room for",
-			 (unsigned long long)r.stalled_refused);
+			 (unsigned long long)v->reading->stalled_refused);
+	watch_tell_refused(v->reading->processes_refused);
 }
 
 static void watch_reclaim(struct request *q, const struct reclaim *reclaim)
@@ -209,17 +266,21 @@ static void watch_reclaim(struct request *q, const struct reclaim *reclaim)
 	struct reclaim_counts before = {0}, part;
 	struct reclaim_reading now;
 	enum watch_event event;
+	uint64_t ms, began = 0;
 
 	print_head(q);
 	do {
 		event = watch_wait(&q->watch, 0);
 		reclaim_read(reclaim, &now);
+		ms = watch_elapsed_ms(&q->watch);
+		if (!q->watch.interval || event == WATCH_TIME)
+			continue;
 		part = since(&now.counts, &before);
+		say_interval(&(struct view){q, &part, &now, ms - began, false});
 		before = now.counts;
-		if (q->watch.interval && event != WATCH_TIME)
-			say_interval(q, &part, &now);
+		began = ms;
 	} while (event != WATCH_END);
-	say_total(q, reclaim);
+	say_total(&(struct view){q, &now.counts, &now, ms, true}, reclaim);
 }
 
 static int open_cgroup(const char *path, int *fd)
@@ -250,6 +311,8 @@ static const struct watch_verb verb = {
     .scope = WATCH_ONE_OR_ALL,
     .options = options,
     .take = take,
+    .without = "pgscan_*, pgsteal_* and allocstall_* of /proc/vmstat for the machine, memory.stat "
+	       "and memory.pressure for a cgroup",
 };
 
 static int open_reclaim(struct reclaim **reclaim, const struct request *q)
@@ -266,7 +329,7 @@ static int open_reclaim(struct reclaim **reclaim, const struct request *q)
 	if (!err)
 		return STATUS_OK;
 	*reclaim = NULL;
-	return complain(err == -EPERM ? STATUS_PERMISSION : STATUS_NO, "%s", why.text);
+	return watch_unable(&verb, err, why.text);
 }
 
 int cmd_reclaim(int argc, char **argv)
@@ -280,6 +343,9 @@ int cmd_reclaim(int argc, char **argv)
 		return err;
 	if (q.cgroup && (q.watch.pid || q.watch.command))
 		return complain(STATUS_USAGE, "either --cgroup or a process, not both");
+	if (q.oneline && q.watch.format != WATCH_TEXT)
+		return complain(STATUS_USAGE,
+				"--oneline is a format of its own: no --json, no --csv");
 	err = watch_start(&q.watch);
 	if (err == STATUS_OK)
 		err = open_reclaim(&reclaim, &q);

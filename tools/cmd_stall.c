@@ -15,8 +15,7 @@ static const char details[] =
     "until it runs, until it wakes the thread (the library's own fault_all counts this one), and "
     "until\n"
     "the thread has a CPU again. Quantiles are at most one sixteenth too high.\n"
-    "Needs CAP_BPF and CAP_PERFMON. Without them: predicomp stat PID shows what the library "
-    "timed.\n";
+    "With an interval each line is of that interval, and the last of all.\n";
 
 static const struct {
 	const char *id, *text;
@@ -44,6 +43,15 @@ static uint64_t mean(const struct histogram *h)
 	return h->count ? h->sum / h->count : 0;
 }
 
+/* What is shown: of an interval, or of all. */
+struct view {
+	const struct watch *watch;
+	const struct histogram *histograms;
+	uint64_t ms, untimed;
+	const char *ends_by;
+	bool total;
+};
+
 static struct json_object *kind_json(const struct histogram *h)
 {
 	struct json_object *object = json_object_new_object();
@@ -57,31 +65,34 @@ static struct json_object *kind_json(const struct histogram *h)
 	return object;
 }
 
-static void say_json(const struct watch *w, const struct histogram *h, uint64_t untimed,
-		     const char *ends_by)
+static void say_json(const struct view *v)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_number(object, "pid", w->pid);
-	json_ratio(object, "seconds", watch_elapsed_ms(w));
+	json_number(object, "pid", v->watch->pid);
+	json_ratio(object, "seconds", v->ms);
 	for (size_t i = 0; i < STALL_KINDS; i++)
-		json_object_object_add(object, kinds[i].id, kind_json(&h[i]));
-	json_number(object, "untimed", (int64_t)untimed);
-	json_word(object, "ends_source", ends_by);
-	watch_say(w, object);
+		json_object_object_add(object, kinds[i].id, kind_json(&v->histograms[i]));
+	json_number(object, "untimed", (int64_t)v->untimed);
+	json_word(object, "ends_source", v->ends_by);
+	if (v->total)
+		json_object_object_add(object, "total",
+				       json_object_new_boolean(v->watch->interval > 0));
+	watch_say(v->watch, object);
 }
 
-static void say_row(const struct watch *w, size_t kind, const struct histogram *h, uint64_t untimed)
+static void say_row(const struct view *v, size_t kind)
 {
-	const struct cell seconds = cell_ratio(watch_elapsed_ms(w));
+	const struct histogram *h = &v->histograms[kind];
+	const struct cell seconds = cell_ratio(v->ms);
 
-	if (w->format == WATCH_CSV)
+	if (v->watch->format == WATCH_CSV)
 		printf("%s,%s,%llu,%llu,%llu,%llu,%llu,%llu,%llu\n", seconds.s, kinds[kind].id,
 		       h->count, (unsigned long long)mean(h),
 		       (unsigned long long)histogram_quantile(h, 500),
 		       (unsigned long long)histogram_quantile(h, 950),
 		       (unsigned long long)histogram_quantile(h, 990), h->max,
-		       (unsigned long long)untimed);
+		       (unsigned long long)v->untimed);
 	else
 		printf("%9s  %-20s %12llu %9s %9s %9s %9s %9s\n", seconds.s, kinds[kind].text,
 		       h->count, cell_time(mean(h)).s, cell_time(histogram_quantile(h, 500)).s,
@@ -89,41 +100,91 @@ static void say_row(const struct watch *w, size_t kind, const struct histogram *
 		       cell_time(histogram_quantile(h, 990)).s, cell_time(h->max).s);
 }
 
-static void say(const struct watch *w, const struct stall *s)
+/* The first row of a process that is quiet says so, with zeros. */
+static void say(const struct view *v)
 {
-	const struct histogram *h = stall_histograms(s);
+	const enum watch_format format = v->watch->format;
+	bool quiet = true;
 
-	if (w->format == WATCH_JSON) {
-		say_json(w, h, stall_untimed(s), stall_ends_by(s));
+	if (format == WATCH_JSON) {
+		say_json(v);
 		return;
 	}
+	for (size_t i = 0; i < STALL_KINDS; i++)
+		quiet = quiet && !v->histograms[i].count;
+	if (format == WATCH_TEXT && v->total && v->watch->interval)
+		printf("%stotal%s\n", ink(stdout, INK_BOLD), ink(stdout, INK_PLAIN));
 	for (size_t i = 0; i < STALL_KINDS; i++) {
-		if (h[i].count || w->format == WATCH_CSV)
-			say_row(w, i, &h[i], stall_untimed(s));
+		if (v->histograms[i].count || format == WATCH_CSV || (quiet && !i))
+			say_row(v, i);
 	}
 	fflush(stdout);
 }
 
+/* What was there when the interval began. */
+struct past {
+	struct histogram histogram[STALL_KINDS];
+	uint64_t ms, untimed;
+};
+
+static void say_interval(const struct watch *w, const struct stall *s, struct past *past)
+{
+	struct histogram now[STALL_KINDS], part[STALL_KINDS];
+	const uint64_t ms = watch_elapsed_ms(w), untimed = stall_untimed(s);
+
+	memcpy(now, stall_histograms(s), sizeof(now));
+	for (size_t i = 0; i < STALL_KINDS; i++)
+		histogram_since(&part[i], &now[i], &past->histogram[i]);
+	say(&(struct view){w, part, ms - past->ms, untimed - past->untimed, stall_ends_by(s),
+			   false});
+	memcpy(past->histogram, now, sizeof(now));
+	past->ms = ms;
+	past->untimed = untimed;
+}
+
+static void watch_stall(struct watch *w, const struct stall *s)
+{
+	struct past past = {0};
+	enum watch_event event;
+
+	print_head(w->format);
+	do {
+		event = watch_wait(w, 0);
+		if (w->interval && event != WATCH_TIME)
+			say_interval(w, s, &past);
+	} while (event != WATCH_END);
+	say(&(struct view){w, stall_histograms(s), watch_elapsed_ms(w), stall_untimed(s),
+			   stall_ends_by(s), true});
+	if (w->format == WATCH_TEXT)
+		printf("ends of faults are seen by %s\n", stall_ends_by(s));
+	watch_tell_refused(stall_processes_refused(s));
+}
+
+static const struct watch_verb verb = {
+    .name = "stall",
+    .details = details,
+    .scope = WATCH_ONE,
+    .without = "predicomp stat PID shows what the library timed",
+};
+
 static int open_stall(struct stall **s, const struct watch *w)
 {
 	struct unable why;
+	int err = stall_open(s, &why);
 
-	if (stall_open(s, &why) != 0) {
+	if (err) {
 		*s = NULL;
-		return complain(STATUS_PERMISSION, "%s", why.text);
+		return watch_unable(&verb, err, why.text);
 	}
 	if (stall_follow(*s, w->pid, w->pidfd, &why) != 0)
 		return complain(STATUS_NO, "%s", why.text);
 	return STATUS_OK;
 }
 
-static const struct watch_verb verb = {.name = "stall", .details = details, .scope = WATCH_ONE};
-
 int cmd_stall(int argc, char **argv)
 {
 	struct watch w;
 	struct stall *s = NULL;
-	enum watch_event event;
 	bool helped = false;
 	int err = watch_parse(&w, &verb, NULL, argc, argv, &helped);
 
@@ -134,16 +195,8 @@ int cmd_stall(int argc, char **argv)
 		err = open_stall(&s, &w);
 	if (err == STATUS_OK)
 		err = watch_release(&w);
-	if (err == STATUS_OK) {
-		print_head(w.format);
-		while ((event = watch_wait(&w, 0)) != WATCH_END) {
-			if (event == WATCH_INTERVAL)
-				say(&w, s);
-		}
-		say(&w, s);
-		if (w.format == WATCH_TEXT)
-			printf("ends of faults are seen by %s\n", stall_ends_by(s));
-	}
+	if (err == STATUS_OK)
+		watch_stall(&w, s);
 	if (s)
 		stall_close(s);
 	return watch_finish(&w, err);

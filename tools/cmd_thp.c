@@ -11,7 +11,7 @@ static const char details[] =
     "program in (splits); rows of the machine from /proc/vmstat, for what neither shows; what "
     "this\n"
     "kernel has none of is said to be not available.\n"
-    "Needs CAP_BPF and CAP_PERFMON. Without them: AnonHugePages in /proc/PID/smaps_rollup.\n";
+    "With an interval each line is of that interval, and the last of all.\n";
 
 static const struct row {
 	const char *id, *text, *source;
@@ -24,9 +24,9 @@ static const struct row {
 	}
     ROW(faults, "faults served huge", "mm_page_alloc in a fault", NULL),
     ROW(fallbacks, "faults refused a huge page", "mm_page_alloc in a fault", NULL),
-    ROW(collapses, "collapsed into huge pages", "mm_collapse_huge_page", NULL),
-    ROW(collapse_failed, "collapses given up", "mm_collapse_huge_page", NULL),
-    ROW(scans, "looked at by khugepaged", "mm_khugepaged_scan_pmd", NULL),
+    ROW(collapses, "collapsed into huge pages", "mm_collapse_huge_page", thp_sees_collapses),
+    ROW(collapse_failed, "collapses given up", "mm_collapse_huge_page", thp_sees_collapses),
+    ROW(scans, "looked at by khugepaged", "mm_khugepaged_scan_pmd", thp_sees_scans),
     ROW(migrated, "pages migrated in its context", "mm_migrate_pages", thp_sees_migrations),
     ROW(migrate_failed, "migrations that failed", "mm_migrate_pages", thp_sees_migrations),
     ROW(numa_moves, "threads moved to another node", "sched_move_numa", thp_sees_numa),
@@ -70,19 +70,41 @@ static void read_vmstat(struct vmstat *v)
 		fclose(file);
 }
 
-struct reading {
-	const struct thp *thp;
-	struct vmstat before;
+/* What there was at one moment. */
+struct moment {
+	struct thp_counts counts;
+	struct vmstat vmstat;
+	uint64_t ms;
 };
 
-static int64_t process_value(const struct thp *t, const struct row *row)
+/* What is shown: from one moment to another. */
+struct view {
+	const struct watch *watch;
+	const struct thp *thp;
+	const struct moment *from, *to;
+	bool total;
+};
+
+static void take_moment(struct moment *m, const struct watch *w, const struct thp *t)
+{
+	m->counts = *thp_read(t);
+	m->ms = watch_elapsed_ms(w);
+	read_vmstat(&m->vmstat);
+}
+
+static int64_t count_in(const struct thp_counts *c, const struct row *row)
 {
 	int64_t v;
 
-	if (row->available && !row->available(t))
-		return -1;
-	memcpy(&v, (const char *)thp_read(t) + row->offset, sizeof(v));
+	memcpy(&v, (const char *)c + row->offset, sizeof(v));
 	return v;
+}
+
+static int64_t process_value(const struct view *v, const struct row *row)
+{
+	if (row->available && !row->available(v->thp))
+		return -1;
+	return count_in(&v->to->counts, row) - count_in(&v->from->counts, row);
 }
 
 /* What is seen by one way on this kernel and by another on the next: which. */
@@ -93,9 +115,11 @@ static const char *source_of(const struct thp *t, const struct row *row)
 	return by && row->available == thp_sees_splits ? by : row->source;
 }
 
-static int64_t machine_value(const struct vmstat *before, const struct vmstat *now, size_t i)
+static int64_t machine_value(const struct view *v, size_t i)
 {
-	return before->value[i] < 0 ? -1 : now->value[i] - before->value[i];
+	const int64_t before = v->from->vmstat.value[i];
+
+	return before < 0 ? -1 : v->to->vmstat.value[i] - before;
 }
 
 static void add_value(struct json_object *object, const char *name, int64_t value)
@@ -106,73 +130,97 @@ static void add_value(struct json_object *object, const char *name, int64_t valu
 		json_number(object, name, value);
 }
 
-static void say_json(const struct watch *w, const struct reading *r, const struct vmstat *now)
+#define NOT_AVAILABLE "not available on this kernel"
+
+/* Each count's tracepoint or function; of the machine all come from /proc/vmstat. */
+static struct json_object *sources_json(const struct view *v)
+{
+	struct json_object *object = json_object_new_object();
+
+	for (size_t i = 0; i < PC_ARRAY_LEN(rows); i++)
+		json_word(object, rows[i].id,
+			  process_value(v, &rows[i]) < 0 ? NOT_AVAILABLE
+							 : source_of(v->thp, &rows[i]));
+	json_word(object, "machine", "/proc/vmstat");
+	return object;
+}
+
+static void say_json(const struct view *v)
 {
 	struct json_object *object = json_object_new_object(), *all = json_object_new_object();
 
-	json_number(object, "pid", w->pid);
-	json_ratio(object, "seconds", watch_elapsed_ms(w));
+	json_number(object, "pid", v->watch->pid);
+	json_ratio(object, "seconds", v->to->ms - v->from->ms);
 	for (size_t i = 0; i < PC_ARRAY_LEN(rows); i++)
-		add_value(object, rows[i].id, process_value(r->thp, &rows[i]));
+		add_value(object, rows[i].id, process_value(v, &rows[i]));
 	for (size_t i = 0; i < PC_ARRAY_LEN(machine); i++)
-		add_value(all, machine[i].id, machine_value(&r->before, now, i));
-	if (thp_sees_splits(r->thp))
-		json_word(object, "splits_source", thp_splits_by(r->thp));
+		add_value(all, machine[i].id, machine_value(v, i));
+	json_object_object_add(object, "sources", sources_json(v));
 	json_object_object_add(object, "machine", all);
-	watch_say(w, object);
+	if (v->total)
+		json_object_object_add(object, "total",
+				       json_object_new_boolean(v->watch->interval > 0));
+	watch_say(v->watch, object);
 }
 
-static void say_row(const struct watch *w, const char *scope, const char *text, const char *source,
+static void say_row(const struct view *v, const char *scope, const char *text, const char *source,
 		    int64_t value)
 {
-	const struct cell seconds = cell_ratio(watch_elapsed_ms(w));
+	const struct cell seconds = cell_ratio(v->to->ms - v->from->ms);
 
-	if (w->format == WATCH_CSV) {
-		printf("%s,%s,%s,%s,", seconds.s, scope, text, source);
-		if (value >= 0)
-			printf("%lld", (long long)value);
-		putchar('\n');
+	if (v->watch->format == WATCH_CSV && value < 0) {
+		printf("%s,%s,%s,%s,\n", seconds.s, scope, text, NOT_AVAILABLE);
+	} else if (v->watch->format == WATCH_CSV) {
+		printf("%s,%s,%s,%s,%lld\n", seconds.s, scope, text, source, (long long)value);
 	} else if (value < 0) {
-		printf("%9s  %-8s %-34s %-28s not available on this kernel\n", seconds.s, scope,
-		       text, source);
+		printf("%9s  %-8s %-34s %-28s %s\n", seconds.s, scope, text, source, NOT_AVAILABLE);
 	} else {
 		printf("%9s  %-8s %-34s %-28s %12lld\n", seconds.s, scope, text, source,
 		       (long long)value);
 	}
 }
 
-static void say(const struct watch *w, const struct reading *r)
+static void say(const struct view *v)
 {
-	struct vmstat now;
-
-	read_vmstat(&now);
-	if (w->format == WATCH_JSON) {
-		say_json(w, r, &now);
+	if (v->watch->format == WATCH_JSON) {
+		say_json(v);
 		return;
 	}
+	if (v->watch->format == WATCH_TEXT && v->total && v->watch->interval)
+		printf("%stotal%s\n", ink(stdout, INK_BOLD), ink(stdout, INK_PLAIN));
 	for (size_t i = 0; i < PC_ARRAY_LEN(rows); i++)
-		say_row(w, "process", rows[i].text, source_of(r->thp, &rows[i]),
-			process_value(r->thp, &rows[i]));
+		say_row(v, "process", rows[i].text, source_of(v->thp, &rows[i]),
+			process_value(v, &rows[i]));
 	for (size_t i = 0; i < PC_ARRAY_LEN(machine); i++)
-		say_row(w, "machine", machine[i].text, machine[i].id,
-			machine_value(&r->before, &now, i));
+		say_row(v, "machine", machine[i].text, machine[i].id, machine_value(v, i));
 	fflush(stdout);
 }
 
-static void watch_thp(struct watch *w, const struct reading *r)
+static void watch_thp(struct watch *w, const struct thp *t, const struct moment *start)
 {
+	struct moment before = *start, now;
 	enum watch_event event;
 
 	if (w->format == WATCH_CSV)
 		puts("seconds,scope,what,source,count");
-	while ((event = watch_wait(w, 0)) != WATCH_END) {
-		if (event == WATCH_INTERVAL)
-			say(w, r);
-	}
-	say(w, r);
+	do {
+		event = watch_wait(w, 0);
+		take_moment(&now, w, t);
+		if (w->interval && event != WATCH_TIME) {
+			say(&(struct view){w, t, &before, &now, false});
+			before = now;
+		}
+	} while (event != WATCH_END);
+	say(&(struct view){w, t, start, &now, true});
+	watch_tell_refused(thp_processes_refused(t));
 }
 
-static const struct watch_verb verb = {.name = "thp", .details = details, .scope = WATCH_ONE};
+static const struct watch_verb verb = {
+    .name = "thp",
+    .details = details,
+    .scope = WATCH_ONE,
+    .without = "AnonHugePages in /proc/PID/smaps_rollup, and thp_* of /proc/vmstat",
+};
 
 static int open_thp(struct thp **t, const struct watch *w)
 {
@@ -182,12 +230,12 @@ static int open_thp(struct thp **t, const struct watch *w)
 	if (!err)
 		return STATUS_OK;
 	*t = NULL;
-	return complain(err == -EPERM ? STATUS_PERMISSION : STATUS_NO, "%s", why.text);
+	return watch_unable(&verb, err, why.text);
 }
 
 int cmd_thp(int argc, char **argv)
 {
-	struct reading r;
+	struct moment start = {0};
 	struct watch w;
 	struct thp *t = NULL;
 	bool helped = false;
@@ -198,12 +246,11 @@ int cmd_thp(int argc, char **argv)
 	err = watch_start(&w);
 	if (err == STATUS_OK)
 		err = open_thp(&t, &w);
-	r.thp = t;
-	read_vmstat(&r.before);
+	read_vmstat(&start.vmstat);
 	if (err == STATUS_OK)
 		err = watch_release(&w);
 	if (err == STATUS_OK)
-		watch_thp(&w, &r);
+		watch_thp(&w, t, &start);
 	if (t)
 		thp_close(t);
 	return watch_finish(&w, err);

@@ -12,8 +12,7 @@ static const char details[] =
     "full is\n"
     "                     lost, and counted\n"
     "\n"
-    "A fault is shown when its thread's next one, or its end, has shown how it went.\n"
-    "Needs CAP_BPF and CAP_PERFMON.\n";
+    "A fault is shown when its thread's next one, or its end, has shown how it went.\n";
 
 enum { OPTION_OUTPUT = 256, OPTION_BUFFER };
 
@@ -122,23 +121,7 @@ static int watch_trace(struct request *q, struct faults *f)
 	if (err)
 		return complain(STATUS_NO, "threads cannot be read: %s", strerror(-err));
 	finish(q, total.events_dropped);
-	return STATUS_OK;
-}
-
-static int open_trace(struct faults **f, const struct request *q)
-{
-	const struct faults_wanted wanted = {.stream_bytes = (uint32_t)q->buffer};
-	struct unable why;
-	int err = faults_open(f, &wanted, &why);
-
-	if (err) {
-		*f = NULL;
-		return complain(err == -EPERM ? STATUS_PERMISSION : STATUS_NO, "%s", why.text);
-	}
-	err = faults_follow(*f, q->watch.pidfd);
-	if (err)
-		return complain(STATUS_NO, "process %d cannot be followed: %s", q->watch.pid,
-				strerror(-err));
+	watch_tell_refused(total.processes_refused);
 	return STATUS_OK;
 }
 
@@ -169,7 +152,26 @@ static const struct watch_verb verb = {
     .scope = WATCH_ONE,
     .options = options,
     .take = take,
+    .events = true,
+    .without = "predicomp access -p PID sums up what perf's events show",
 };
+
+static int open_trace(struct faults **f, const struct request *q)
+{
+	const struct faults_wanted wanted = {.stream_bytes = (uint32_t)q->buffer};
+	struct unable why;
+	int err = faults_open(f, &wanted, &why);
+
+	if (err) {
+		*f = NULL;
+		return watch_unable(&verb, err, why.text);
+	}
+	err = faults_follow(*f, q->watch.pidfd);
+	if (err)
+		return complain(STATUS_NO, "process %d cannot be followed: %s", q->watch.pid,
+				strerror(-err));
+	return STATUS_OK;
+}
 
 static int close_output(struct request *q, int err)
 {

@@ -27,7 +27,8 @@ struct observer {
 	bool fresh; /* and not read yet: what it counted before the record began is not in it */
 	struct unit_seen *seen; /* by row of the unit table */
 	size_t seen_room;
-	uint32_t unlisted; /* pages packed or restored in units without a row */
+	uint32_t unlisted;  /* pages packed or restored in units without a row */
+	uint64_t of_others; /* faults of children, of the last look */
 	struct observe_source source[2];
 	uint64_t dropped[LAYERS]; /* of images before this one */
 };
@@ -248,6 +249,8 @@ static void take_kernel_unit(void *arg, uint32_t tgid, pc_addr base, uint64_t mi
 	struct observer *o = arg;
 	struct matrix_row *row = tgid == (uint32_t)o->pid ? matrix_row(&o->matrix, base) : NULL;
 
+	if (tgid != (uint32_t)o->pid)
+		o->of_others += minor + major;
 	if (!row)
 		return;
 	add_since(o, row, LAYER_minor, minor);
@@ -288,6 +291,7 @@ void observe_look(struct observer *o)
 	layout_look(&o->layout);
 	matrix_at(&o->matrix, now - o->began);
 	look_at_segment(o, now);
+	o->of_others = 0;
 	if (o->kernel)
 		kernel_view_units(o->kernel, take_kernel_unit, o);
 	/* After it: what these counts are of was mapped before. */
@@ -305,6 +309,17 @@ static void tell_dropped(struct observer *o)
 		    "%llu faults of the programs that this process was before its last exec are "
 		    "not shown",
 		    (unsigned long long)faults);
+}
+
+static void tell_others(struct observer *o)
+{
+	struct observe_source *s = &o->source[SOURCE_KERNEL];
+
+	if (o->of_others && !s->text[0])
+		snprintf(s->text, sizeof(s->text),
+			 "%llu faults of its children are not shown: each process has an address "
+			 "space of its own",
+			 (unsigned long long)o->of_others);
 }
 
 static void tell_unlisted(struct observer *o)
@@ -325,6 +340,7 @@ struct matrix observe_end(struct observer *o, struct observe_source source[2])
 	tell_unlisted(o);
 	tell_refused(o);
 	tell_dropped(o);
+	tell_others(o);
 	memcpy(source, o->source, sizeof(o->source));
 	forget_segment(o);
 	if (o->kernel)

@@ -13,14 +13,19 @@
 
 #include "base/text.h"
 
-static const char common[] =
-    "  -p, --pid PID      watch this process, its threads, and what it starts from now on\n"
+static const char alone[] = "  -p, --pid PID      watch this process and its threads\n";
+static const char followed[] =
+    "  -p, --pid PID      watch this process, its threads, and what it starts from now on\n";
+static const char by_command[] =
     "  -- COMMAND         start a command and watch it from its first instruction on; the exit\n"
-    "                     status is its own\n"
+    "                     status is its own\n";
+static const char intervals[] =
     "  --interval TIME    again each TIME (2, 500ms); after -p PID also as a bare argument\n"
     "  --count N          stop after N of them\n"
     "  --json             one object; with an interval one a line, the total last\n"
     "  --csv              the same as a header and rows\n";
+static const char events[] = "  --json             one object a line\n"
+			     "  --csv              a header and rows\n";
 
 static const struct option own[] = {
     {"pid", required_argument, NULL, 'p'},   {"interval", required_argument, NULL, 'i'},
@@ -55,6 +60,14 @@ static int parse_number(const char *s, uint64_t *number)
 	return STATUS_OK;
 }
 
+static int take_format(struct watch *w, enum watch_format format)
+{
+	if (w->format != WATCH_TEXT && w->format != format)
+		return complain(STATUS_USAGE, "either --json or --csv, not both");
+	w->format = format;
+	return STATUS_OK;
+}
+
 static int take_own(struct watch *w, int which)
 {
 	switch (which) {
@@ -65,39 +78,39 @@ static int take_own(struct watch *w, int which)
 	case 'n':
 		return parse_number(optarg, &w->count);
 	case 'j':
-		w->format = WATCH_JSON;
-		break;
+		return take_format(w, WATCH_JSON);
 	case 'c':
-		w->format = WATCH_CSV;
-		break;
+		return take_format(w, WATCH_CSV);
 	}
 	return STATUS_OK;
 }
 
-/* What getopt left: an interval, or the command. */
-static int take_rest(struct watch *w, const struct watch_verb *verb, int argc, char **argv)
+static void help(const struct watch_verb *verb)
 {
-	const bool dashed = optind > 0 && strcmp(argv[optind - 1], "--") == 0;
-
-	if (optind < argc && dashed) {
-		if (w->pid)
-			return complain(STATUS_USAGE, "either -p PID or a command, not both");
-		w->command = &argv[optind];
-		return STATUS_OK;
-	}
-	if (optind + 1 == argc)
-		return parse_period(argv[optind], &w->interval);
-	if (optind < argc)
-		return complain(STATUS_USAGE, "%s: a command stands after --", argv[optind]);
-	if (!w->pid && verb->scope == WATCH_ONE)
-		return complain(STATUS_USAGE,
-				"%s wants -p PID or -- COMMAND; see predicomp %s --help",
-				verb->name, verb->name);
-	return STATUS_OK;
+	show_help(verb->name, verb->one_process ? alone : followed);
+	fputs(by_command, stdout);
+	fputs(verb->events ? events : intervals, stdout);
+	fputs(verb->details, stdout);
+	if (verb->without)
+		printf("Needs CAP_BPF and CAP_PERFMON. Without them: %s.\n", verb->without);
 }
 
-int watch_parse(struct watch *w, const struct watch_verb *verb, void *arg, int argc, char **argv,
-		bool *helped)
+static int take_option(struct watch *w, const struct watch_verb *verb, void *arg, int which,
+		       bool *helped)
+{
+	*helped = which == 'h';
+	if (*helped)
+		help(verb);
+	if (*helped)
+		return STATUS_OK;
+	if (which == '?')
+		return bad_usage(verb->name);
+	return is_own(which) ? take_own(w, which) : verb->take(arg, which, optarg);
+}
+
+/* Up to what is no option, or help. */
+static int take_options(struct watch *w, const struct watch_verb *verb, void *arg, int argc,
+			char **argv, bool *helped)
 {
 	struct option all[OPTIONS_MAX];
 	char letters[16];
@@ -105,25 +118,79 @@ int watch_parse(struct watch *w, const struct watch_verb *verb, void *arg, int a
 	int which;
 
 	snprintf(letters, sizeof(letters), "+p:h%s", verb->letters ? verb->letters : "");
-	*w = (struct watch){.pidfd = -1, .hold = -1, .signals = -1};
 	all_options(all, verb->options);
-	optind = 0;
-	while (err == STATUS_OK && (which = getopt_long(argc, argv, letters, all, NULL)) != -1) {
-		*helped = which == 'h';
-		if (*helped) {
-			show_help(verb->name, common);
-			fputs(verb->details, stdout);
-			return STATUS_OK;
-		}
-		if (which == '?')
-			return bad_usage(verb->name);
-		err = is_own(which) ? take_own(w, which) : verb->take(arg, which, optarg);
-	}
-	if (err == STATUS_OK)
-		err = take_rest(w, verb, argc, argv);
-	if (err == STATUS_OK && w->count && !w->interval)
-		err = complain(STATUS_USAGE, "--count counts intervals: give one with --interval");
+	while (err == STATUS_OK && !*helped &&
+	       (which = getopt_long(argc, argv, letters, all, NULL)) != -1)
+		err = take_option(w, verb, arg, which, helped);
 	return err;
+}
+
+/* What getopt stopped at: the command, an interval, or the end. */
+static int take_word(struct watch *w, const struct watch_verb *verb, int argc, char **argv)
+{
+	if (optind == argc)
+		return STATUS_OK;
+	if (strcmp(argv[optind - 1], "--") == 0) {
+		w->command = &argv[optind];
+		return STATUS_OK;
+	}
+	/* What only goes with a process would be taken for one. */
+	if (w->bare || (!w->pid && verb->scope == WATCH_ONE))
+		return complain(STATUS_USAGE,
+				"%s: a process stands after -p, a command after --, an interval "
+				"after -p PID or --interval",
+				argv[optind]);
+	w->bare = true;
+	return parse_period(argv[optind++], &w->interval);
+}
+
+static int check_sense(const struct watch *w, const struct watch_verb *verb)
+{
+	if (w->pid && w->command)
+		return complain(STATUS_USAGE, "either -p PID or a command, not both");
+	if (!w->pid && !w->command && verb->scope == WATCH_ONE)
+		return complain(STATUS_USAGE,
+				"%s wants -p PID or -- COMMAND; see predicomp %s --help",
+				verb->name, verb->name);
+	if (verb->events && (w->interval || w->count))
+		return complain(STATUS_USAGE,
+				"%s shows events as they come: it has no interval, and no --count",
+				verb->name);
+	if (w->count && !w->interval)
+		return complain(STATUS_USAGE, "--count counts intervals: give one with --interval");
+	return STATUS_OK;
+}
+
+int watch_parse(struct watch *w, const struct watch_verb *verb, void *arg, int argc, char **argv,
+		bool *helped)
+{
+	int err = STATUS_OK;
+
+	*w = (struct watch){.pidfd = -1, .hold = -1, .signals = -1};
+	*helped = false;
+	optind = 0;
+	do {
+		err = take_options(w, verb, arg, argc, argv, helped);
+		if (err != STATUS_OK || *helped)
+			return err;
+		err = take_word(w, verb, argc, argv);
+	} while (err == STATUS_OK && !w->command && optind < argc);
+	return err == STATUS_OK ? check_sense(w, verb) : err;
+}
+
+int watch_unable(const struct watch_verb *verb, int err, const char *why)
+{
+	complain(STATUS_NO, "%s", why);
+	if (verb->without)
+		complain(STATUS_NO, "without it: %s", verb->without);
+	return err == -EPERM ? STATUS_PERMISSION : STATUS_NO;
+}
+
+void watch_tell_refused(uint64_t processes)
+{
+	if (processes)
+		complain(STATUS_NO, "%llu child processes were not followed: too many at a time",
+			 (unsigned long long)processes);
 }
 
 /* --- start ---------------------------------------------------------------------------------- */

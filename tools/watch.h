@@ -31,6 +31,9 @@ struct watch_verb {
 	const struct option *options; /* the verb's own, ending with zeros; `val` not of [pinjch] */
 	const char *letters;	      /* those that may be short, as getopt has it: "o:"; or NULL */
 	int (*take)(void *arg, int which, const char *value); /* STATUS_OK or said */
+	bool events;	     /* shows what happens when it happens: there are no intervals */
+	bool one_process;    /* children are not shown */
+	const char *without; /* what does without CAP_BPF and CAP_PERFMON; NULL: the verb itself */
 };
 
 struct watch {
@@ -44,11 +47,16 @@ struct watch {
 	pc_ns began, next;
 	uint64_t shown;
 	int hold, signals;
+	bool bare; /* the interval stood alone */
 };
 
 /* STATUS_OK, or what to exit with, said. *helped when help was all that was wanted. */
 int watch_parse(struct watch *w, const struct watch_verb *verb, void *arg, int argc, char **argv,
 		bool *helped);
+/* The kernel's view cannot be had: says why, and what can. The status to exit with. */
+int watch_unable(const struct watch_verb *verb, int err, const char *why);
+/* Children that found no room in the kernel's table; 0 is no news. */
+void watch_tell_refused(uint64_t processes);
 int watch_start(struct watch *w);
 int watch_release(struct watch *w);
 

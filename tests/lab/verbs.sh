@@ -107,7 +107,7 @@ answers '"source": "bpf".*"minor": [4-9][0-9]{3}.*"gup_source": "fentry/handle_m
 answers '"ran": *\{[^}]*"count": [4-9][0-9]{3}.*"ends_source": "fexit/handle_mm_fault"' stall --json
 answers '"direct": [0-9].*"pageout_source": "fexit/reclaim_pages"' reclaim --json
 answers '"event":"exec".*"event":"exit"' lifecycle --json
-answers '"faults": [0-9].*"splits_source": "fentry/__split_huge_pmd"' thp --json
+answers '"faults": [0-9].*"sources".*"splits": "fentry/__split_huge_pmd"' thp --json
 answers 'minor.*minor.*,minor,gup,write,0x[0-9a-f]+,0x0' trace --csv
 answers '(.*,.*){5}' profile serve --csv
 answers '"order": "sequential"' access --json
