@@ -8,9 +8,12 @@
  *                leaves
  *
  * Not hooked, because userfaultfd events or VmFlags tell: brk, mprotect. mmap, munmap and madvise's
- * discards matter to EVICT=madvise alone (layout.h). Not hooked, because it changes nothing here: posix_madvise (its advice is a
- * subset without these), sched_setparam and pthread_setschedprio (they cannot leave a policy),
- * setfsuid and setfsgid (a thread's own).
+ * discards matter to EVICT=madvise alone (layout.h). Not hooked, because it changes nothing here:
+ * posix_madvise (its advice is a subset without these), sched_setparam and pthread_setschedprio (they
+ * cannot leave a policy), setfsuid and setfsgid (a thread's own).
+ *
+ * Made by the bare instruction, what a hook here is for goes unseen: guard pages and SHM_REMAP over
+ * packed memory then show old bytes later, and a cleared MADV_DONTFORK is gone. README, "Limits".
  *
  * errno is left as the real call leaves it: the pager's calls do not touch it.
  */
@@ -22,6 +25,7 @@
 #include "pager.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/ioctl.h>
 #include <linux/sched.h>
@@ -93,6 +97,24 @@ HOOK(int, madvise, (void *at, size_t len, int advice))
 	return ret;
 }
 
+/* Reads what the program points to, which may be nothing: false then. */
+static bool copy_given(void *to, const void *from, size_t len)
+{
+	struct iovec here = {to, len};
+	struct iovec there = {(void *)(uintptr_t)from, len};
+
+	return SYS6(__NR_process_vm_readv, sys_getpid(), &here, 1, &there, 1, 0) == (long)len;
+}
+
+/* For each range of the vector, as far as it can be read: the kernel refuses the rest. */
+static void each_range(const struct iovec *v, size_t n, void (*fn)(const void *, size_t))
+{
+	struct iovec one;
+
+	for (size_t i = 0; i < n && i < IOV_MAX && copy_given(&one, &v[i], sizeof(one)); i++)
+		fn(one.iov_base, one.iov_len);
+}
+
 /* Of other processes' memory the kernel allows none of this advice; excluding ours costs little. */
 HOOK(ssize_t, process_madvise,
      (int pidfd, const struct iovec *v, size_t n, int advice, unsigned flags))
@@ -100,12 +122,11 @@ HOOK(ssize_t, process_madvise,
 	bool discards = pager_follows() && layout_is_discard(advice);
 	ssize_t ret;
 
-	if (discards || effect_of(advice) == EFFECT_EXCLUDE)
-		for (size_t i = 0; i < n; i++)
-			exclude_bytes(v[i].iov_base, v[i].iov_len);
+	if (!pager_silent() && (discards || effect_of(advice) == EFFECT_EXCLUDE))
+		each_range(v, n, exclude_bytes);
 	ret = real.process_madvise(pidfd, v, n, advice, flags);
-	for (size_t i = 0; discards && i < n; i++)
-		include_bytes(v[i].iov_base, v[i].iov_len);
+	if (!pager_silent() && discards)
+		each_range(v, n, include_bytes);
 	return ret;
 }
 
@@ -211,7 +232,7 @@ HOOK(void *, mremap, (void *at, size_t len, size_t new_len, int flags, void *new
 	return ret;
 }
 
-#define CHUNK_HEADER   16u	     /* before a block that glibc mapped for itself */
+#define CHUNK_HEADER   16u	    /* before a block that glibc mapped for itself */
 #define REALLOC_REMAPS (128u << 10) /* blocks from here on may be mappings of their own */
 
 /*
@@ -319,13 +340,10 @@ HOOK(int, ioctl, (int fd, unsigned long request, void *arg))
 static bool limits_memory(int resource, const struct rlimit *limit)
 {
 	struct rlimit wanted = {RLIM_INFINITY, RLIM_INFINITY};
-	struct iovec to = {&wanted, sizeof(wanted)};
-	struct iovec from = {(void *)(uintptr_t)limit, sizeof(wanted)};
 
 	if (pager_silent() || !limit || (resource != RLIMIT_AS && resource != RLIMIT_DATA))
 		return false;
-	return SYS6(__NR_process_vm_readv, sys_getpid(), &to, 1, &from, 1, 0) > 0 &&
-	       wanted.rlim_cur != RLIM_INFINITY;
+	return copy_given(&wanted, limit, sizeof(wanted)) && wanted.rlim_cur != RLIM_INFINITY;
 }
 
 /* What the pager has reserved would count against it, for all threads, from the call on. */

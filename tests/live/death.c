@@ -75,8 +75,14 @@ static void is_killed(void)
 	pause();
 }
 
+static void by_timer(void)
+{
+	ualarm(1, 0);
+	pause();
+}
+
 static void (*const causes[])(void) = {by_exit_group, is_killed, by_abort, by_exec,
-				       by_return,     is_killed, by_segv,  by_own_kill};
+				       by_return,     by_timer,	 by_segv,  by_own_kill};
 #define CAUSES (sizeof(causes) / sizeof(causes[0]))
 
 /* ---- both sides ------------------------------------------------------------------------------ */
