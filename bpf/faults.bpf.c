@@ -89,6 +89,16 @@ struct {
 	__type(value, struct event_batch);
 } batches SEC(".maps");
 
+/* Threads that have ended, in that order. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* the loader sets it where it is wanted */
+	__type(key, __u32);
+	__type(value, struct thread_line);
+} ended_threads SEC(".maps");
+
+__u32 threads_ended; /* of them, those that found no room included */
+
 /* Of all threads that have ended, whatever became of their process's record. */
 struct fault_counts departed;
 
@@ -358,6 +368,19 @@ static struct thread_record *late_record_of(struct task_struct *task)
 	return record_of(task);
 }
 
+static void list_ended(const struct task_struct *task, const struct fault_counts *counts)
+{
+	__u32 place = __sync_fetch_and_add(&threads_ended, 1);
+	struct thread_line *line = bpf_map_lookup_elem(&ended_threads, &place);
+
+	if (!line)
+		return;
+	line->counts = *counts;
+	line->tgid = task->tgid;
+	line->tid = task->pid;
+	BPF_CORE_READ_STR_INTO(&line->comm, task, comm);
+}
+
 static void thread_ended(struct task_struct *task, struct process_record *process)
 {
 	struct fault_counts counts = {.minor = task->min_flt, .major = task->maj_flt};
@@ -375,6 +398,8 @@ static void thread_ended(struct task_struct *task, struct process_record *proces
 	if (process)
 		counts_add(&process->departed, &counts);
 	counts_add(&departed, &counts);
+	if (keep_ended)
+		list_ended(task, &counts);
 	forget(task, thread);
 	__sync_fetch_and_add(&departures_done, 1);
 }

@@ -48,10 +48,12 @@ static int prepare(struct faults_bpf *s, const struct faults_wanted *wanted)
 
 	s->rodata->units_max = wanted->units;
 	s->rodata->slots_mask = wanted->crowded ? 0 : slots - 1;
-	s->rodata->keep_ended = wanted->processes;
+	s->rodata->keep_ended = wanted->ended;
 	s->rodata->births_lost = wanted->births_lost;
 	s->rodata->send_events = wanted->stream_bytes > 0;
-	if (wanted->units)
+	if (wanted->ended)
+		err = bpf_map__set_max_entries(s->maps.ended_threads, THREADS_LISTED);
+	if (!err && wanted->units)
 		err = bpf_map__set_max_entries(s->maps.places, wanted->units);
 	if (!err && wanted->units)
 		err = bpf_map__set_max_entries(s->maps.unit_records, wanted->units + 1);
@@ -302,6 +304,22 @@ int faults_processes(struct faults *f, faults_process_fn *fn, void *arg)
 			bpf_map_delete_elem(map, &tgid);
 	}
 	return more == -ENOENT ? 0 : more;
+}
+
+int64_t faults_ended_threads(struct faults *f, faults_thread_fn *fn, void *arg)
+{
+	const int map = bpf_map__fd(f->skeleton->maps.ended_threads);
+	const uint32_t ended = __atomic_load_n(&f->skeleton->bss->threads_ended, __ATOMIC_ACQUIRE);
+	struct thread_line line;
+	int err;
+
+	for (uint32_t i = 0; i < ended && i < THREADS_LISTED; i++) {
+		err = bpf_map_lookup_elem(map, &i, &line);
+		if (err)
+			return err;
+		fn(arg, &line);
+	}
+	return ended;
 }
 
 int faults_units(struct faults *f, faults_unit_fn *fn, void *arg)

@@ -28,7 +28,7 @@ struct faults_wanted {
 	uint32_t units; /* room for so many (process, 2 MiB unit) pairs; 0: not counted */
 	uint32_t
 	    stream_bytes; /* of the event buffer, a power of two of at least 4096; 0: no events */
-	bool processes;	  /* keep those that have ended for faults_processes() */
+	bool ended; /* keep what has ended for faults_processes() and faults_ended_threads() */
 	uint32_t births_lost; /* so many threads find no memory when they are born: for tests */
 	bool crowded; /* threads are in each other's way, as when there are thousands: for tests */
 };
@@ -68,6 +68,10 @@ int faults_read(struct faults *f, struct faults_total *total, faults_thread_fn *
 /* Every process seen so far. Those that have ended are forgotten once they were shown. */
 typedef void faults_process_fn(void *arg, uint32_t tgid, const struct process_record *record);
 int faults_processes(struct faults *f, faults_process_fn *fn, void *arg);
+
+/* Threads that have ended, up to THREADS_LISTED; how many there were, or -errno. */
+#define THREADS_LISTED 16384
+int64_t faults_ended_threads(struct faults *f, faults_thread_fn *fn, void *arg);
 
 /* Every unit seen so far, from memory that the kernel shares: no system call. */
 typedef void faults_unit_fn(void *arg, const struct unit_record *unit);

@@ -6,14 +6,14 @@
 #include "watch.h"
 
 static const char details[] =
-    "  --threads          also each thread that lives, and each process that was seen\n"
+    "  --threads          also each thread, those that have ended too, and each process that was "
+    "seen\n"
     "\n"
     "MINOR and MAJOR are what the kernel accounts, and together all that was resolved: exceptions "
     "in\n"
     "USER and KERNEL mode, less FAILED (signals, EFAULT, tried again), and GUP: pages that a "
     "system\n"
     "call brought in itself (MAP_POPULATE, O_DIRECT, arguments of execve).\n"
-    "Threads that have ended are in their process's line.\n"
     "Without CAP_BPF and CAP_PERFMON, minor and major come from /proc, and the rest is unknown.\n";
 
 enum { OPTION_THREADS = 256 };
@@ -92,9 +92,9 @@ static void read_proc(struct source *s, struct sample *out)
 
 /* --- reading -------------------------------------------------------------------------------- */
 
-static int open_source(struct source *s, const struct watch *w, bool processes)
+static int open_source(struct source *s, const struct watch *w, bool ended)
 {
-	const struct faults_wanted wanted = {.processes = processes};
+	const struct faults_wanted wanted = {.ended = ended};
 	struct unable why;
 	int err;
 
@@ -267,10 +267,25 @@ static void list_thread(void *arg, const struct thread_line *line)
 	list_one(arg, "thread", line->tid, line->comm, &line->counts);
 }
 
+static void list_ended(void *arg, const struct thread_line *line)
+{
+	list_one(arg, "ended_thread", line->tid, line->comm, &line->counts);
+}
+
 static void list_process(void *arg, uint32_t tgid, const struct process_record *record)
 {
 	list_one(arg, record->ended ? "ended" : "ended_threads_of", tgid, record->comm,
 		 &record->departed);
+}
+
+static void list_what_ended(struct faults *f, struct listing *list)
+{
+	const int64_t threads = faults_ended_threads(f, list_ended, list);
+
+	if (threads > THREADS_LISTED)
+		complain(STATUS_NO, "%lld threads that have ended are not listed",
+			 (long long)(threads - THREADS_LISTED));
+	faults_processes(f, list_process, list);
 }
 
 static void say_total(const struct request *q, struct source *s)
@@ -286,7 +301,7 @@ static void say_total(const struct request *q, struct source *s)
 		printf("%stotal%s\n", ink(stdout, INK_BOLD), ink(stdout, INK_PLAIN));
 	read_sample(s, &q->watch, &total, thread, &list);
 	if (s->faults && q->threads)
-		faults_processes(s->faults, list_process, &list);
+		list_what_ended(s->faults, &list);
 	if (list.format == WATCH_CSV)
 		print_csv("total", &total);
 	else if (list.format == WATCH_TEXT)

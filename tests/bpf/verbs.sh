@@ -80,6 +80,18 @@ many=(perl -e 'for (1 .. $ARGV[0]) { my $p = fork; $p or exit; waitpid $p, 0 }' 
 "$predicomp" faults --threads -- sh -c 'true; sh -c "exit 0"; exit 0' >"$scratch/t"
 [ "$(grep -c 'ended sh' "$scratch/t")" = 2 ] || fail 'faults: does not show both processes'
 
+"$predicomp" faults --threads --json -- /usr/bin/python3 -c 'import threading
+kept = []
+t = [threading.Thread(target=lambda: kept.append(bytearray(1 << 22))) for i in range(3)]
+[x.start() for x in t]; [x.join() for x in t]' >"$scratch/th"
+python3 - "$scratch/th" <<'PY' || fail "faults: not each thread: $(cat "$scratch/th")"
+import json, sys
+f = json.load(open(sys.argv[1]))
+ended = [p for p in f["parts"] if "ended_thread" in p]
+assert len(ended) == 4 and sum(p["minor"] > 900 for p in ended) >= 3, ended
+assert sum(p["minor"] for p in ended) == f["minor"], (ended, f["minor"])
+PY
+
 # --- stall
 "$predicomp" stall --json -- bash -c 'mib 64' >"$scratch/s"
 python3 - "$scratch/s" <<'PY' || fail 'stall: not plausible'
