@@ -130,6 +130,11 @@ void gate_open(struct rwgate *g)
 	lock_release(&g->writers);
 }
 
+bool gate_closed(const struct rwgate *g)
+{
+	return load_acquire(&g->closed) != 0; /* pairs with gate_open */
+}
+
 void gate_reset(struct rwgate *g, unsigned slots)
 {
 	PC_ASSERT(slots <= GATE_SLOTS);

@@ -53,6 +53,8 @@ void gate_enter(struct rwgate *g, unsigned slot);
 void gate_leave(struct rwgate *g, unsigned slot);
 void gate_close(struct rwgate *g); /* waits until no reader is inside; excludes other writers */
 void gate_open(struct rwgate *g);
+/* A writer is inside: what it changes may not be there yet. By anybody, without a slot. */
+bool gate_closed(const struct rwgate *g);
 void gate_reset(struct rwgate *g, unsigned slots);
 
 #endif

@@ -119,6 +119,17 @@ static void test_who_closes_the_gate_is_alone(void **unused)
 	assert_int_equal(gate.closed, 0);
 }
 
+static void test_a_closed_gate_is_seen_from_outside(void **unused)
+{
+	(void)unused;
+	gate_reset(&gate, 1);
+	assert_false(gate_closed(&gate));
+	gate_close(&gate);
+	assert_true(gate_closed(&gate));
+	gate_open(&gate);
+	assert_false(gate_closed(&gate));
+}
+
 static void *close_and_open(void *unused)
 {
 	(void)unused;
@@ -206,6 +217,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_a_lock_lets_one_in, start),
 	    cmocka_unit_test_setup(test_try_does_not_wait, start),
 	    cmocka_unit_test_setup(test_who_closes_the_gate_is_alone, start),
+	    cmocka_unit_test(test_a_closed_gate_is_seen_from_outside),
 	    cmocka_unit_test_setup(test_writers_exclude_each_other, start),
 	    cmocka_unit_test_setup(test_readers_do_not_wait_for_each_other, start),
 	    cmocka_unit_test_setup(test_misuse_ends_the_process, start),

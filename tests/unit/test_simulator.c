@@ -319,7 +319,7 @@ static bool request_free(const void *arg)
 
 static bool holds_some(pc_addr start, pc_addr end)
 {
-	bool held = false;
+	bool held = gate_closed(&world.gate);
 
 	for (pc_addr at = unit_floor(start); at < end; at += PC_UNIT) {
 		const struct unit *u = range_find(at);
