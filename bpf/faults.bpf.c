@@ -368,6 +368,13 @@ static struct thread_record *late_record_of(struct task_struct *task)
 	return record_of(task);
 }
 
+static void name_thread(struct thread_line *line, const struct task_struct *task)
+{
+	line->tgid = task->tgid;
+	line->tid = task->pid;
+	BPF_CORE_READ_STR_INTO(&line->comm, task, comm);
+}
+
 static void list_ended(const struct task_struct *task, const struct fault_counts *counts)
 {
 	__u32 place = __sync_fetch_and_add(&threads_ended, 1);
@@ -376,9 +383,7 @@ static void list_ended(const struct task_struct *task, const struct fault_counts
 	if (!line)
 		return;
 	line->counts = *counts;
-	line->tgid = task->tgid;
-	line->tid = task->pid;
-	BPF_CORE_READ_STR_INTO(&line->comm, task, comm);
+	name_thread(line, task);
 }
 
 static void thread_ended(struct task_struct *task, struct process_record *process)
@@ -402,10 +407,6 @@ static void thread_ended(struct task_struct *task, struct process_record *proces
 		list_ended(task, &counts);
 	forget(task, thread);
 	__sync_fetch_and_add(&departures_done, 1);
-}
-
-static void process_ended(struct task_struct *task)
-{
 }
 
 /* Inline, as all that runs at each fault, for the reason that there are slots. */
@@ -509,9 +510,7 @@ int read_threads(struct bpf_iter__task *ctx)
 	line.counts = thread->counts;
 	line.counts.minor = task->min_flt - thread->base_minor;
 	line.counts.major = task->maj_flt - thread->base_major;
-	line.tgid = task->tgid;
-	line.tid = task->pid;
-	BPF_CORE_READ_STR_INTO(&line.comm, task, comm);
+	name_thread(&line, task);
 	bpf_seq_write(ctx->meta->seq, &line, sizeof(line));
 	return 0;
 }

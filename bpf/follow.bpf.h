@@ -8,9 +8,9 @@
  *                    makes room for others, unless the object keeps those that have ended
  *
  * The loader names a process by pidfd, and the iterator turns that into the kernel's own number: no
- * process-number namespace can come between. An object that includes this defines the hooks
- * thread_followed(), which is false where the kernel had no memory for the thread's record,
- * thread_ended(), whose process may have no record any more, and process_ended(). They may do nothing.
+ * process-number namespace can come between. An object that includes this defines the two hooks
+ * thread_followed(), which is false where the kernel had no memory for the thread's record, and
+ * thread_ended(), whose process may have no record any more: NULL. They may do nothing.
  *
  * Inside a program the kernel makes a record without waiting, and may refuse it. So an adoption is
  * repeated by the loader, and the record of a thread that was born without one is made when the
@@ -43,7 +43,6 @@ __u64 adoptions_missed;
 enum followed_how { FOLLOWED_ADOPTED, FOLLOWED_BORN };
 static bool thread_followed(struct task_struct *task, enum followed_how how);
 static void thread_ended(struct task_struct *task, struct process_record *process);
-static void process_ended(struct task_struct *task);
 
 /* Its number may be another's by now. */
 static struct process_record *process_of(const struct task_struct *task)
@@ -116,7 +115,6 @@ int BPF_PROG(follow_exit, struct task_struct *task)
 		BPF_CORE_READ_STR_INTO(&process->comm, task, comm);
 	if (task->signal->live.counter != 0)
 		return 0;
-	process_ended(task);
 	process->ended = 1;
 	if (!keep_ended)
 		bpf_map_delete_elem(&processes, &tgid);

@@ -17,10 +17,6 @@ static bool thread_followed(struct task_struct *task, enum followed_how how)
 	return true;
 }
 
-static void thread_ended(struct task_struct *task, struct process_record *process)
-{
-}
-
 static bool in_scope(const struct task_struct *task)
 {
 	return everyone || process_of(task);
@@ -103,10 +99,10 @@ static __always_inline void note_end(struct task_struct *task)
 	bpf_ringbuf_submit(event, 0);
 }
 
-/* Of a followed process, before its record goes. */
-static void process_ended(struct task_struct *task)
+/* Of a followed process, while it has its record. */
+static void thread_ended(struct task_struct *task, struct process_record *process)
 {
-	if (!everyone)
+	if (process && task->signal->live.counter == 0)
 		note_end(task);
 }
 

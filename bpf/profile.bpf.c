@@ -46,10 +46,6 @@ static void thread_ended(struct task_struct *task, struct process_record *proces
 {
 }
 
-static void process_ended(struct task_struct *task)
-{
-}
-
 static void add_task(struct profile_process *p, const struct task_struct *task)
 {
 	p->adding_minor += task->min_flt;

@@ -214,18 +214,18 @@ struct profile_header *profile_map(struct profile *p, const char *folder, struct
 static int last_tick(const char *folder, profile_process_fn *fn, void *arg, struct unable *why)
 {
 	struct profile_header *head = profile_map(NULL, folder, why);
-	const struct profile_sample *ring = (const struct profile_sample *)head + 1, *sum;
+	const struct profile_sample *sum;
 	uint64_t n;
 
 	if (!head)
 		return -EACCES;
 	/* pairs with the program's addition after the sample */
 	n = __atomic_load_n(&head->written, __ATOMIC_ACQUIRE);
-	while (n > 0 && ring[(n - 1) % PROFILE_CAPACITY].tgid != 0)
+	while (n > 0 && profile_at(head, n - 1)->tgid != 0)
 		n--; /* a tick under way */
-	sum = n > 0 ? &ring[--n % PROFILE_CAPACITY] : NULL;
+	sum = n > 0 ? profile_at(head, --n) : NULL;
 	while (sum && n-- > 0) {
-		const struct profile_sample *s = &ring[n % PROFILE_CAPACITY];
+		const struct profile_sample *s = profile_at(head, n);
 		const struct profile_process process = {
 		    .minor = s->minor,
 		    .major = s->major,

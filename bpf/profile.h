@@ -45,4 +45,10 @@ int profile_registered(const char *folder, profile_process_fn *fn, void *arg, st
 #define PROFILE_BYTES ((PROFILE_CAPACITY + 1ul) * sizeof(struct profile_sample))
 struct profile_header *profile_map(struct profile *p, const char *folder, struct unable *why);
 
+/* Sample number n of those written, while it is among the last PROFILE_CAPACITY. */
+static inline const struct profile_sample *profile_at(const struct profile_header *head, uint64_t n)
+{
+	return (const struct profile_sample *)head + 1 + n % PROFILE_CAPACITY;
+}
+
 #endif

@@ -51,10 +51,6 @@ static void thread_ended(struct task_struct *task, struct process_record *proces
 {
 }
 
-static void process_ended(struct task_struct *task)
-{
-}
-
 static bool in_scope(const struct task_struct *task)
 {
 	if (scope == SCOPE_CGROUP)

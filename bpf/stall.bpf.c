@@ -103,10 +103,6 @@ static void thread_ended(struct task_struct *task, struct process_record *proces
 {
 }
 
-static void process_ended(struct task_struct *task)
-{
-}
-
 static int start_clock(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();

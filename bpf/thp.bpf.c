@@ -37,10 +37,6 @@ static void thread_ended(struct task_struct *task, struct process_record *proces
 {
 }
 
-static void process_ended(struct task_struct *task)
-{
-}
-
 static void bump(__u64 *counter, __u64 by)
 {
 	__sync_fetch_and_add(counter, by);

@@ -97,13 +97,14 @@ HOOK(int, madvise, (void *at, size_t len, int advice))
 	return ret;
 }
 
-/* Reads what the program points to, which may be nothing: false then. */
+/* Reads what the program points to, which may be nothing, or where no call may be made: false then. */
 static bool copy_given(void *to, const void *from, size_t len)
 {
 	struct iovec here = {to, len};
 	struct iovec there = {(void *)(uintptr_t)from, len};
 
-	return SYS6(__NR_process_vm_readv, sys_getpid(), &here, 1, &there, 1, 0) == (long)len;
+	return !pager_silent() &&
+	       SYS6(__NR_process_vm_readv, sys_getpid(), &here, 1, &there, 1, 0) == (long)len;
 }
 
 /* For each range of the vector, as far as it can be read: the kernel refuses the rest. */
@@ -122,10 +123,10 @@ HOOK(ssize_t, process_madvise,
 	bool discards = pager_follows() && layout_is_discard(advice);
 	ssize_t ret;
 
-	if (!pager_silent() && (discards || effect_of(advice) == EFFECT_EXCLUDE))
+	if (discards || effect_of(advice) == EFFECT_EXCLUDE)
 		each_range(v, n, exclude_bytes);
 	ret = real.process_madvise(pidfd, v, n, advice, flags);
-	if (!pager_silent() && discards)
+	if (discards)
 		each_range(v, n, include_bytes);
 	return ret;
 }
@@ -232,7 +233,7 @@ HOOK(void *, mremap, (void *at, size_t len, size_t new_len, int flags, void *new
 	return ret;
 }
 
-#define CHUNK_HEADER   16u	    /* before a block that glibc mapped for itself */
+#define CHUNK_HEADER   16u	     /* before a block that glibc mapped for itself */
 #define REALLOC_REMAPS (128u << 10) /* blocks from here on may be mappings of their own */
 
 /*
@@ -341,7 +342,7 @@ static bool limits_memory(int resource, const struct rlimit *limit)
 {
 	struct rlimit wanted = {RLIM_INFINITY, RLIM_INFINITY};
 
-	if (pager_silent() || !limit || (resource != RLIMIT_AS && resource != RLIMIT_DATA))
+	if (!limit || (resource != RLIMIT_AS && resource != RLIMIT_DATA))
 		return false;
 	return copy_given(&wanted, limit, sizeof(wanted)) && wanted.rlim_cur != RLIM_INFINITY;
 }

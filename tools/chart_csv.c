@@ -1,17 +1,6 @@
 /* Rows: one for each unit and span of time in which something happened. */
 #include "chart.h"
-
-/* RFC 4180, where a name needs it. */
-static void put_word(FILE *to, const char *s)
-{
-	putc('"', to);
-	for (; *s != '\0'; s++) {
-		if (*s == '"')
-			putc('"', to);
-		putc(*s, to);
-	}
-	putc('"', to);
-}
+#include "csv.h"
 
 static void put_head(FILE *to)
 {
@@ -31,7 +20,7 @@ static void put_cell(FILE *to, const struct chart *c, const struct matrix_cell *
 	fprintf(to, "%.3f,%.3f,0x%llx,%llu,", cell->column * column, column,
 		(unsigned long long)chart_start(c, row), (unsigned long long)m->row_bytes);
 	fprintf(to, "%s,", region_class_name(row->class));
-	put_word(to, row->label);
+	csv_word(to, row->label);
 	for (unsigned layer = 0; layer < LAYERS; layer++) {
 		if (chart_has(c, (enum layer)layer))
 			fprintf(to, ",%u", cell->value[layer]);

@@ -297,8 +297,7 @@ static void say_total(const struct request *q, struct source *s)
 
 	if (list.format == WATCH_JSON)
 		list.list = json_object_new_array();
-	else if (list.format == WATCH_TEXT && q->watch.interval)
-		printf("%stotal%s\n", ink(stdout, INK_BOLD), ink(stdout, INK_PLAIN));
+	watch_head_total(&q->watch);
 	read_sample(s, &q->watch, &total, thread, &list);
 	if (s->faults && q->threads)
 		list_what_ended(s->faults, &list);
@@ -312,7 +311,7 @@ static void say_total(const struct request *q, struct source *s)
 	if (list.format != WATCH_JSON)
 		return;
 	object = sample_json(q, &total);
-	json_object_object_add(object, "total", json_object_new_boolean(q->watch.interval > 0));
+	watch_mark_total(&q->watch, object);
 	if (q->threads)
 		json_object_object_add(object, "parts", list.list);
 	else

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "bpf/life.h"
+#include "csv.h"
 #include "lineage.h"
 #include "mailbox.h"
 #include "order.h"
@@ -154,29 +155,17 @@ static void say_json(const struct request *q, const struct event *e)
 	json_object_put(object);
 }
 
-/* A field that holds quotes, commas or line ends is quoted, quotes doubled. */
-static void put_csv(const char *s)
-{
-	putchar('"');
-	for (; *s; s++) {
-		if (*s == '"')
-			putchar('"');
-		putchar(*s);
-	}
-	putchar('"');
-}
-
 static void say_csv(const struct request *q, const struct event *e)
 {
 	printf("%s,%s,", seconds_of(q, e).s, e->what);
-	put_csv(e->name);
+	csv_word(stdout, e->name);
 	for (size_t i = 0; i < PC_ARRAY_LEN(numbers); i++) {
 		putchar(',');
 		if (number(e, i) >= 0)
 			printf("%lld", (long long)number(e, i));
 	}
 	putchar(',');
-	put_csv(e->text);
+	csv_word(stdout, e->text);
 	putchar('\n');
 }
 

@@ -62,12 +62,11 @@ static int said(int err, const struct unable *why)
 static uint64_t say_samples(const struct request *q, const struct profile_header *head,
 			    uint64_t from)
 {
-	const struct profile_sample *ring = (const struct profile_sample *)head + 1;
 	/* pairs with the program's addition after the sample */
 	const uint64_t written = load_acquire(&head->written);
 
 	for (; from < written; from++) {
-		const struct profile_sample *s = &ring[from % PROFILE_CAPACITY];
+		const struct profile_sample *s = profile_at(head, from);
 		struct json_object *object;
 
 		if (q->watch.format == WATCH_JSON) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "bpf/reclaim.h"
+#include "csv.h"
 #include "watch.h"
 
 static const char details[] =
@@ -140,17 +141,15 @@ static void print_line(const struct reclaim_counts *c, const struct reclaim_read
 	       r->last_tgid, r->last_tgid ? r->last_comm : "-", c->memcg_begun, c->memcg);
 }
 
-/* A name of a process may hold what a CSV field must not. */
 static void print_process_csv(void *arg, uint32_t tgid, const struct reclaim_process *p)
 {
 	(void)arg;
 	printf("process,");
 	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++)
 		putchar(',');
-	printf(",%u,\"", tgid);
-	for (const char *c = p->comm; *c; c++)
-		printf(*c == '"' ? "\"\"" : "%c", *c);
-	printf("\",%llu,%llu,%llu,%llu\n", p->times, p->stall_ns, p->max_ns, p->pages);
+	printf(",%u,", tgid);
+	csv_word(stdout, p->comm);
+	printf(",%llu,%llu,%llu,%llu\n", p->times, p->stall_ns, p->max_ns, p->pages);
 }
 
 static void print_process(void *arg, uint32_t tgid, const struct reclaim_process *p)
@@ -175,9 +174,12 @@ static void add_process(void *arg, uint32_t tgid, const struct reclaim_process *
 	json_object_array_add(arg, object);
 }
 
-static void add_unknown(struct json_object *object, const char *name)
+/* What this kernel does not show is unknown, not 0. */
+static bool is_seen(const struct reclaim_reading *r, const char *field)
 {
-	json_object_object_add(object, name, NULL);
+	if (strcmp(field, "pageout_pages") == 0)
+		return r->pageout_by != NULL;
+	return r->memcg_seen || strncmp(field, "memcg", strlen("memcg")) != 0;
 }
 
 static struct json_object *counts_json(const struct view *v)
@@ -185,17 +187,14 @@ static struct json_object *counts_json(const struct view *v)
 	struct json_object *object = json_object_new_object();
 
 	json_ratio(object, "seconds", v->ms);
-	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++)
-		json_number(object, fields[i].name, (int64_t)value(v->counts, i));
+	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++) {
+		if (is_seen(v->reading, fields[i].name))
+			json_number(object, fields[i].name, (int64_t)value(v->counts, i));
+		else
+			json_object_object_add(object, fields[i].name, NULL);
+	}
 	if (v->reading->pageout_by)
 		json_word(object, "pageout_source", v->reading->pageout_by);
-	else
-		add_unknown(object, "pageout_pages");
-	if (!v->reading->memcg_seen) {
-		add_unknown(object, "memcg");
-		add_unknown(object, "memcg_ns");
-		add_unknown(object, "memcg_pages");
-	}
 	return object;
 }
 
@@ -221,16 +220,14 @@ static void say_total_json(const struct view *v, const struct reclaim *reclaim)
 	struct json_object *object = counts_json(v), *list = json_object_new_array();
 
 	reclaim_processes(reclaim, add_process, list);
-	json_object_object_add(object, "total",
-			       json_object_new_boolean(v->request->watch.interval > 0));
+	watch_mark_total(&v->request->watch, object);
 	json_object_object_add(object, "processes", list);
 	watch_say(&v->request->watch, object);
 }
 
 static void say_total_text(const struct view *v, const struct reclaim *reclaim)
 {
-	if (v->request->watch.interval)
-		printf("%stotal%s\n", ink(stdout, INK_BOLD), ink(stdout, INK_PLAIN));
+	watch_head_total(&v->request->watch);
 	print_text(v);
 	reclaim_processes(reclaim, print_process, NULL);
 	if (v->reading->pageout_by)

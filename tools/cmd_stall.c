@@ -76,8 +76,7 @@ static void say_json(const struct view *v)
 	json_number(object, "untimed", (int64_t)v->untimed);
 	json_word(object, "ends_source", v->ends_by);
 	if (v->total)
-		json_object_object_add(object, "total",
-				       json_object_new_boolean(v->watch->interval > 0));
+		watch_mark_total(v->watch, object);
 	watch_say(v->watch, object);
 }
 
@@ -112,8 +111,8 @@ static void say(const struct view *v)
 	}
 	for (size_t i = 0; i < STALL_KINDS; i++)
 		quiet = quiet && !v->histograms[i].count;
-	if (format == WATCH_TEXT && v->total && v->watch->interval)
-		printf("%stotal%s\n", ink(stdout, INK_BOLD), ink(stdout, INK_PLAIN));
+	if (v->total)
+		watch_head_total(v->watch);
 	for (size_t i = 0; i < STALL_KINDS; i++) {
 		if (v->histograms[i].count || format == WATCH_CSV || (quiet && !i))
 			say_row(v, i);
@@ -121,40 +120,46 @@ static void say(const struct view *v)
 	fflush(stdout);
 }
 
-/* What was there when the interval began. */
-struct past {
+/* What there was at one moment. */
+struct moment {
 	struct histogram histogram[STALL_KINDS];
 	uint64_t ms, untimed;
 };
 
-static void say_interval(const struct watch *w, const struct stall *s, struct past *past)
+static void take_moment(struct moment *m, const struct watch *w, const struct stall *s)
 {
-	struct histogram now[STALL_KINDS], part[STALL_KINDS];
-	const uint64_t ms = watch_elapsed_ms(w), untimed = stall_untimed(s);
-
-	memcpy(now, stall_histograms(s), sizeof(now));
-	for (size_t i = 0; i < STALL_KINDS; i++)
-		histogram_since(&part[i], &now[i], &past->histogram[i]);
-	say(&(struct view){w, part, ms - past->ms, untimed - past->untimed, stall_ends_by(s),
-			   false});
-	memcpy(past->histogram, now, sizeof(now));
-	past->ms = ms;
-	past->untimed = untimed;
+	memcpy(m->histogram, stall_histograms(s), sizeof(m->histogram));
+	m->ms = watch_elapsed_ms(w);
+	m->untimed = stall_untimed(s);
 }
 
+static void say_interval(const struct watch *w, const struct moment *from, const struct moment *to,
+			 const char *ends_by)
+{
+	struct histogram part[STALL_KINDS];
+
+	for (size_t i = 0; i < STALL_KINDS; i++)
+		histogram_since(&part[i], &to->histogram[i], &from->histogram[i]);
+	say(&(struct view){w, part, to->ms - from->ms, to->untimed - from->untimed, ends_by,
+			   false});
+}
+
+/* The total is of the last interval's end: they add up. */
 static void watch_stall(struct watch *w, const struct stall *s)
 {
-	struct past past = {0};
+	struct moment before = {0}, now;
 	enum watch_event event;
 
 	print_head(w->format);
 	do {
 		event = watch_wait(w, 0);
-		if (w->interval && event != WATCH_TIME)
-			say_interval(w, s, &past);
+		take_moment(&now, w, s);
+		if (!w->interval || event == WATCH_TIME)
+			continue;
+		say_interval(w, &before, &now, stall_ends_by(s));
+		before = now;
 	} while (event != WATCH_END);
-	say(&(struct view){w, stall_histograms(s), watch_elapsed_ms(w), stall_untimed(s),
-			   stall_ends_by(s), true});
+	say(&(struct view){w, now.histogram, now.ms, now.untimed, stall_ends_by(s), true});
 	if (w->format == WATCH_TEXT)
 		printf("ends of faults are seen by %s\n", stall_ends_by(s));
 	watch_tell_refused(stall_processes_refused(s));

@@ -158,8 +158,7 @@ static void say_json(const struct view *v)
 	json_object_object_add(object, "sources", sources_json(v));
 	json_object_object_add(object, "machine", all);
 	if (v->total)
-		json_object_object_add(object, "total",
-				       json_object_new_boolean(v->watch->interval > 0));
+		watch_mark_total(v->watch, object);
 	watch_say(v->watch, object);
 }
 
@@ -186,8 +185,8 @@ static void say(const struct view *v)
 		say_json(v);
 		return;
 	}
-	if (v->watch->format == WATCH_TEXT && v->total && v->watch->interval)
-		printf("%stotal%s\n", ink(stdout, INK_BOLD), ink(stdout, INK_PLAIN));
+	if (v->total)
+		watch_head_total(v->watch);
 	for (size_t i = 0; i < PC_ARRAY_LEN(rows); i++)
 		say_row(v, "process", rows[i].text, source_of(v->thp, &rows[i]),
 			process_value(v, &rows[i]));

@@ -332,6 +332,17 @@ int watch_finish(struct watch *w, int status)
 	return status;
 }
 
+void watch_head_total(const struct watch *w)
+{
+	if (w->format == WATCH_TEXT && w->interval)
+		printf("%stotal%s\n", ink(stdout, INK_BOLD), ink(stdout, INK_PLAIN));
+}
+
+void watch_mark_total(const struct watch *w, struct json_object *object)
+{
+	json_object_object_add(object, "total", json_object_new_boolean(w->interval > 0));
+}
+
 void watch_say(const struct watch *w, struct json_object *object)
 {
 	json_say(object, w->interval ? JSON_SERIES : JSON_ALONE);

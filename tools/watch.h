@@ -70,6 +70,13 @@ int watch_finish(struct watch *w, int status);
 /* seconds with milliseconds, for people and for JSON alike */
 uint64_t watch_elapsed_ms(const struct watch *w);
 
+/*
+ * What sets the total apart from the intervals before it: a line of its own in a text; in JSON whether
+ * there were any.
+ */
+void watch_head_total(const struct watch *w);
+void watch_mark_total(const struct watch *w, struct json_object *object);
+
 /* One document a line while intervals are shown, else indented. Frees `object`. */
 void watch_say(const struct watch *w, struct json_object *object);
 

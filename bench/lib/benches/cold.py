@@ -7,24 +7,30 @@ from ..session import column, ratio
 LEFT_BEHIND = 0.02  # share of the pages that may stay when everything is asked to leave
 
 
+def let_leave(session, program, way, pages, now):
+    """All of a program's pages, or it fails; what that took and what is held of them."""
+    if way == PREDICOMP:
+        before = program.stat()["gauges"]["work_cpu"]
+        gauges = program.leave(now=now)["gauges"]
+        if gauges["pages_stored"] < pages * (1 - LEFT_BEHIND):
+            raise Failed("only %d of %d pages were packed" % (gauges["pages_stored"], pages))
+        return {"evict_ns": (gauges["work_cpu"] - before) / gauges["pages_stored"],
+                "held": gauges["store_bytes_mapped"] + gauges["metadata_bytes"]}
+    if way == ZRAM:
+        figures = {"evict_ns": program.ask("pageout")["cpu_ns"] / pages,
+                   "held": session.zram.share()}
+        left = program.smaps("Rss") * 256 / pages
+        if left > 0.1:
+            raise Failed("MADV_PAGEOUT left %d %% of the pages" % (left * 100))
+        return figures
+    return {}
+
+
 def packed_touch(session, way, mib, order, now=False, **options):
     """Fills, lets everything leave, touches every page once, checks every byte."""
     with session.start(way, [session.host("cold_touch"), mib], **options) as program:
         pages = int(program.line()["pages"])
-        figures = {}
-        if way == PREDICOMP:
-            before = program.stat()["gauges"]["work_cpu"]
-            gauges = program.leave(now=now)["gauges"]
-            if gauges["pages_stored"] < pages * (1 - LEFT_BEHIND):
-                raise Failed("only %d of %d pages were packed" % (gauges["pages_stored"], pages))
-            figures["evict_ns"] = (gauges["work_cpu"] - before) / gauges["pages_stored"]
-            figures["held"] = gauges["store_bytes_mapped"] + gauges["metadata_bytes"]
-        elif way == ZRAM:
-            figures["evict_ns"] = program.ask("pageout")["cpu_ns"] / pages
-            figures["held"] = session.zram.share()
-            left = program.smaps("Rss") * 256 / pages
-            if left > 0.1:
-                raise Failed("MADV_PAGEOUT left %d %% of the pages" % (left * 100))
+        figures = let_leave(session, program, way, pages, now)
         figures.update(program.ask("%s %d" % (order, pages)))
         if way == PREDICOMP:
             inside = program.stat()["histograms"]
@@ -101,11 +107,7 @@ def stall(session, ways):
 
 def packed_fork(session, way, mib):
     with session.start(way, [session.host("cold_touch"), mib]) as program:
-        program.line()
-        if way == PREDICOMP:
-            program.leave(now=True)
-        elif way == ZRAM:
-            program.ask("pageout")
+        let_leave(session, program, way, int(program.line()["pages"]), now=True)
         figures = program.ask("fork 8")
         program.ask("check")
         if way == PREDICOMP:
