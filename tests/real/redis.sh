@@ -13,12 +13,12 @@ start() {
 	"$@" redis-server --port 0 --unixsocket "$socket" --dir "$scratch" --save '' \
 		--appendonly no >"$scratch/server.out" 2>"$scratch/server.err" &
 	server=$!
-	for _ in $(seq 100); do
+	for _ in $(seq 300); do
 		[ "$(redis-cli -s "$socket" ping 2>/dev/null)" = PONG ] && return
 		sleep 0.1
 	done
 	kill "$server" 2>/dev/null
-	fail 'the server did not answer within 10 s'
+	fail 'the server did not answer within 30 s'
 }
 
 stop() {
@@ -34,7 +34,7 @@ sleep 3
 "$client" "$socket" verify "$keys" >/dev/null || fail 'a value is not what was stored'
 sleep 3
 redis-cli -s "$socket" bgsave >/dev/null
-for _ in $(seq 200); do
+for _ in $(seq 600); do
 	redis-cli -s "$socket" info persistence | grep -q 'rdb_bgsave_in_progress:0' && break
 	sleep 0.1
 done
