@@ -8,6 +8,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "flow/reserve.h"
+#include "flow/seal.h"
 #include "state/range.h"
 #include "state/store.h"
 
@@ -212,7 +213,8 @@ bool pack_return_chunk(struct restorer *r, struct chunk *c)
 	}
 	if (load_relaxed(&c->live))
 		return false;
-	reserve_fill(c);
+	if (seal_break(c))
+		reserve_fill(c);
 	/* Not registered by now, so this raises no event. */
 	if (sys_madvise(staging_chunk_addr(c), PC_UNIT, MADV_DONTNEED))
 		pc_fatal("staging cannot be emptied", staging_chunk_addr(c), 0);

@@ -8,6 +8,7 @@
 #include "base/sys.h"
 #include "flow/move.h"
 #include "flow/reserve.h"
+#include "flow/seal.h"
 #include "state/codec.h"
 #include "state/staging.h"
 #include "state/store.h"
@@ -336,7 +337,8 @@ static enum restore_result give_back_run(struct restorer *r, struct unit *u, uns
 	/* A remap may have brought the page to where it agrees with its slot mod 2 MiB (hazard N4). */
 	bool agree = (page_addr(u, first) - staging_slot_addr(slot)) % PC_UNIT == 0;
 	enum uffd_result res = UFFD_INVALID;
-	unsigned came = agree ? 0 : move_run(r, u, first, slot, n, &res);
+	bool movable = !agree && (world.way != WAY_MOVE || seal_open(staging_chunk_of(slot)));
+	unsigned came = movable ? move_run(r, u, first, slot, n, &res) : 0;
 
 	for (unsigned k = came; k < n; k++)
 		page_store(unit_word(u, first + k), page_make(PAGE_STAGED, slot + k));

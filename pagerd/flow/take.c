@@ -10,6 +10,7 @@
 #include "flow/forkless.h"
 #include "flow/mapped.h"
 #include "flow/move.h"
+#include "flow/seal.h"
 #include "flow/shed.h"
 #include "flow/world.h"
 #include "kernel/pagemap.h"
@@ -717,6 +718,7 @@ static void finish(struct take *t, pc_ns now, pc_ns wait)
 		heat_empty(&t->unit->heat, now, world.cold_age);
 		return;
 	}
+	seal_chunk(t->chunk);
 	t->chunk->since = now;
 	t->chunk->wait = wait;
 	t->chunk->unit = t->unit->base;
@@ -746,6 +748,10 @@ static bool prepare(struct take *t, pc_ns now)
 		return false;
 	}
 	t->chunk = staging_open();
+	if (t->chunk && !seal_break(t->chunk)) {
+		staging_free(t->chunk);
+		t->chunk = NULL;
+	}
 	return t->chunk != NULL;
 }
 
@@ -803,14 +809,18 @@ static void shed_unit(struct take *t, pc_ns now, pc_ns wait)
 unsigned take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_ns wait)
 {
 	struct take t = {.managed = managed};
+	unsigned runs;
 
 	t.unit = range_find(base);
 	if (!t.unit || t.unit->staged || stats_get(PC_V_ranges_registered) >= world.max_runs)
 		return 0;
+	runs = unit_runs(t.unit);
 	if (world.way == WAY_MOVE)
 		move_unit(&t, now, wait);
 	else
 		shed_unit(&t, now, wait);
+	/* Counted anew by each tick, between two of which any number of units may be taken. */
+	ADD(SHARD, ranges_registered, (int64_t)unit_runs(t.unit) - runs);
 	return t.taken;
 }
 

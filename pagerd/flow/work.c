@@ -8,6 +8,7 @@
 #include "base/sys.h"
 #include "flow/discover.h"
 #include "flow/sample.h"
+#include "flow/seal.h"
 #include "flow/take.h"
 #include "flow/world.h"
 #include "kernel/caps.h"
@@ -170,12 +171,14 @@ static unsigned pack_ripe(struct work *w, pc_ns now)
 		w->serve();
 		if (c->state == CHUNK_FREE)
 			continue;
-		if (!load_relaxed(&c->live))
+		if (!load_relaxed(&c->live)) {
 			pack_return_chunk(&w->restorer, c);
-		else if (!ripe(c, now) || spared_by_cap(c, now) || !solvent(w))
+		} else if (!ripe(c, now) || spared_by_cap(c, now) || !solvent(w) ||
+			   !pack_chunk(&w->packer, &w->restorer, c, now)) {
+			/* A pager may have opened it to move pages home. */
+			seal_chunk(c);
 			waiting++;
-		else if (!pack_chunk(&w->packer, &w->restorer, c, now))
-			waiting++;
+		}
 	}
 	return waiting;
 }
@@ -188,7 +191,6 @@ static void release_returned(struct work *w)
 	uint64_t runs = 0;
 
 	for (uint32_t i = 0; i < range_limit(); i++) {
-		unsigned first = 0, end;
 		struct unit *u;
 
 		w->serve();
@@ -201,8 +203,7 @@ static void release_returned(struct work *w)
 		}
 		if (u->unguarded)
 			guard_unit(u);
-		for (; map_next_run(u->registered, &first, &end); first = end)
-			runs++;
+		runs += unit_runs(u);
 	}
 	SET(ranges_registered, runs);
 }

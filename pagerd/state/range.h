@@ -115,6 +115,7 @@ static inline page_word unit_peek(const struct unit *u, unsigned page)
 }
 
 bool unit_any_registered(const struct unit *u);
+unsigned unit_runs(const struct unit *u); /* of registered pages */
 
 /* Next run [*first, *end) of set bits at or after *first; false if none. `map` of PC_UNIT_PAGES. */
 bool map_next_run(const uint64_t *map, unsigned *first, unsigned *end);

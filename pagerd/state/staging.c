@@ -57,7 +57,7 @@ void staging_free(struct chunk *c)
 
 	PC_ASSERT(!load_relaxed(&c->live));
 	memset(&staging.owner[(size_t)i * PC_UNIT_PAGES], 0, PC_UNIT_PAGES * sizeof(uint64_t));
-	memset(c, 0, sizeof(*c));
+	*c = (struct chunk){.sealed = c->sealed, .opened = c->opened};
 	staging.lowest_free = PC_MIN(staging.lowest_free, i);
 }
 
@@ -104,6 +104,11 @@ bool staging_contains(pc_addr at)
 struct chunk *staging_chunk_of(uint32_t slot)
 {
 	return &staging.chunk[slot / PC_UNIT_PAGES];
+}
+
+struct chunk *staging_chunk_at(pc_addr at)
+{
+	return &staging.chunk[(at - staging.space) / PC_UNIT];
 }
 
 pc_addr staging_owner(uint32_t slot)

@@ -9,7 +9,8 @@
  *           owner     [ page number or 0 ... ]              whose page is in the slot
  *
  *         A chunk is only registered with userfaultfd while pages move into it; afterwards it is
- *         plain private memory that the packer may read and that can be dropped without an event.
+ *         plain private memory that the packer may read and that can be dropped without an event,
+ *         and that nobody may write to (flow/seal.h).
  *
  *           FREE -> OPEN (pages moving in) -> WAITING (quarantine) -> PACKING -> FREE
  *
@@ -32,6 +33,7 @@ enum chunk_state { CHUNK_FREE, CHUNK_OPEN, CHUNK_WAITING, CHUNK_PACKING };
 struct chunk {
 	uint32_t state; /* enum chunk_state */
 	uint32_t live;  /* atomic */
+	uint32_t sealed, opened; /* atomic; flow/seal.h */
 	pc_ns since;    /* when its pages left */
 	pc_ns wait;     /* how long they must stay untouched */
 	pc_addr unit;   /* base of the unit that filled it */
@@ -43,7 +45,7 @@ size_t staging_table_bytes(uint32_t chunks);
 void staging_start(void *space, void *table, uint32_t chunks);
 
 struct chunk *staging_open(void); /* a FREE chunk, now OPEN; NULL if none is left */
-void staging_free(struct chunk *c); /* its memory has been given back */
+void staging_free(struct chunk *c); /* its memory has been given back; it may still be sealed */
 
 uint32_t staging_limit(void); /* chunks ever used: 0 .. limit-1 */
 struct chunk *staging_at(uint32_t number);
@@ -53,6 +55,7 @@ pc_addr staging_chunk_addr(const struct chunk *c);
 uint32_t staging_slot(const struct chunk *c, unsigned page); /* slot number, over all chunks */
 pc_addr staging_slot_addr(uint32_t slot);
 struct chunk *staging_chunk_of(uint32_t slot);
+struct chunk *staging_chunk_at(pc_addr at); /* of what staging_contains() */
 pc_addr staging_reserve_addr(unsigned slot);
 bool staging_contains(pc_addr at); /* a chunk's memory; not the reserve */
 pc_addr staging_owner(uint32_t slot); /* address of the page in it, 0 if none */

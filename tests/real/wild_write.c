@@ -5,9 +5,10 @@
  *   body   bytes of packed pages             word    the note of where its page is becomes zero
  *   slab   the books of the store            flip    one bit of that note
  *   staged the note says staging slot 0      same    one bit of that of a page of one word
- *   past   beyond the end of the store
+ *   past   beyond the end of the store       left   bytes of pages that have left, and wait to be packed
  *
- * Waits for a line of input once its memory is filled: wild_write.sh then has it packed.
+ * Waits for a line of input once its memory is filled: wild_write.sh then has it packed. With `left` it
+ * waits until its memory has left by itself.
  */
 #include "host.h"
 
@@ -83,6 +84,23 @@ static page_word *find_word(const char *at)
 	return w;
 }
 
+/* Of every page of the unit of `at` that is in staging, in its slot. */
+static void spoil_left(const char *at)
+{
+	struct unit *u = find_unit(at);
+	unsigned staged = 0;
+
+	for (unsigned i = 0; i < PC_UNIT_PAGES; i++) {
+		page_word w = unit_peek(u, i);
+
+		if (page_state(w) != PAGE_STAGED)
+			continue;
+		staged++;
+		memset((char *)segment()->tables.staging + page_slot(w) * PAGE, 1, 8);
+	}
+	HOST_FAIL("%u pages that wait to be packed were overwritten", staged);
+}
+
 static void overwrite(const char *how, const char *at)
 {
 	if (!strcmp(how, "body"))
@@ -95,6 +113,8 @@ static void overwrite(const char *how, const char *at)
 		*find_word(at) ^= 1ull << 20;
 	else if (!strcmp(how, "staged"))
 		*find_word(at) = page_make(PAGE_STAGED, 0);
+	else if (!strcmp(how, "left"))
+		spoil_left(at);
 	else if (!strcmp(how, "past"))
 		memset(find("store").end - 8, 0, 16);
 	else
@@ -114,6 +134,8 @@ int main(int argc, char **argv)
 	printf("%ld\n", (long)target);
 	fflush(stdout);
 	HOST_CHECK(read(0, &c, 1) == 1);
+	if (!strcmp(argv[1], "left"))
+		HOST_CHECK(host_wait_absent(at, LEN, 60000));
 	overwrite(argv[1], target);
 	return *(volatile uint64_t *)target == first ? 3 : 1;
 }

@@ -70,7 +70,7 @@ static struct {
 	bool lingers[ACTORS_MAX];
 	pc_addr staging, staging_end;
 	bool slot_present[SLOTS_MAX], slot_registered[SLOTS_MAX];
-	bool slot_laid_by[SLOTS_MAX];
+	bool slot_laid_by[SLOTS_MAX], slot_sealed[SLOTS_MAX]; /* read-only */
 	unsigned laid_by, famine; /* pages laid by; that must still come in */
 	bool starving;
 	unsigned staging_registered; /* of those slots */
@@ -809,7 +809,7 @@ static long lay_by_page(unsigned from, unsigned to)
 static long lay_by(const struct uffdio_move *m)
 {
 	unsigned from = slot_of(m->src), to = slot_of(m->dst), n = 0;
-	long err = refused() ? -EAGAIN : 0;
+	long err = refused() ? -EAGAIN : model.slot_sealed[from] ? -EINVAL : 0;
 
 	for (; n < m->len / PC_PAGE && !err; n += !err)
 		err = lay_by_page(from + n, to + n);
@@ -830,6 +830,8 @@ static long may_move(const struct uffdio_move *m, bool out)
 	if (!model.page[first].mapped)
 		return -ENOENT;
 	if (mapping_end(first) < end || model.page[first].prot != MODEL_RW)
+		return -EINVAL;
+	if (model.slot_sealed[slot_of(slot)])
 		return -EINVAL;
 	if (out ? !model.slot_registered[slot_of(slot)] : !model.page[first].registered)
 		return -EINVAL;
@@ -1136,6 +1138,8 @@ static long read_mem(uint8_t *to, size_t n, pc_addr from)
 
 	if (!in_space(from, from + n) || !in_staging((pc_addr)to, (pc_addr)to + n))
 		actor_fail("a copy of memory that is nobody's: %#lx", (long)from);
+	if (model.slot_sealed[slot_of((pc_addr)to)])
+		actor_fail("a copy to sealed staging: %#lx", (long)to);
 	model.asked[actor_self()] = UINT64_MAX;
 	if (actors_chance(model.odds.nomem))
 		return -ENOMEM;
@@ -1205,6 +1209,19 @@ static long do_madvise(pc_addr start, size_t len, int advice)
 			model.page[i].dontfork = advice == MADV_DONTFORK;
 	}
 	return all_mapped(page_of(start), page_of(end)) ? 0 : -ENOMEM;
+}
+
+static long do_mprotect(pc_addr start, size_t len, int prot)
+{
+	unsigned first = slot_of(start), end = slot_of(start + len);
+
+	hold_layout();
+	if (actors_chance(model.odds.nomem))
+		return -ENOMEM;
+	actor_trace("%s staging [%u, %u)", prot & PROT_WRITE ? "opens" : "seals", first, end);
+	for (unsigned i = first; i < end; i++)
+		model.slot_sealed[i] = !(prot & PROT_WRITE);
+	return 0;
 }
 
 static bool is_nudge(int fd)
@@ -1295,6 +1312,8 @@ static long serve_call(long nr, long a, long b, long c, long d)
 		return do_poll((struct pollfd *)a, (unsigned)b, (const struct timespec *)c);
 	case __NR_madvise:
 		return do_madvise((pc_addr)a, (size_t)b, (int)c);
+	case __NR_mprotect:
+		return do_mprotect((pc_addr)a, (size_t)b, (int)c);
 	case __NR_pread64:
 		if ((int)a == MODEL_MAPS)
 			return read_text(model.maps.text, &model.maps.len, false, (void *)b,
@@ -1317,16 +1336,17 @@ static long serve_call(long nr, long a, long b, long c, long d)
 }
 
 /* The pager's own memory is real: what maps it, at start, goes through. */
-static bool is_about_memory(long nr)
+static bool is_about_memory(long nr, pc_addr at, size_t len)
 {
-	return nr == __NR_mmap || nr == __NR_mprotect || nr == __NR_munmap || nr == __NR_prctl;
+	return nr == __NR_mmap || nr == __NR_munmap || nr == __NR_prctl ||
+	       (nr == __NR_mprotect && !in_staging(at, at + len));
 }
 
 long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 {
 	long ret;
 
-	if (is_about_memory(nr))
+	if (is_about_memory(nr, (pc_addr)a, (size_t)b))
 		return __real_sys_call(nr, a, b, c, d, e, f);
 	actor_yield();
 	ret = serve_call(nr, a, b, c, d);
@@ -1416,6 +1436,7 @@ void model_begin(void *staging, size_t staging_bytes, const struct model_watch *
 	memset(model.slot_present, 0, sizeof(model.slot_present));
 	memset(model.slot_registered, 0, sizeof(model.slot_registered));
 	memset(model.slot_laid_by, 0, sizeof(model.slot_laid_by));
+	memset(model.slot_sealed, 0, sizeof(model.slot_sealed));
 	model.laid_by = 0;
 	model.famine = odds->famine;
 	model.starving = false;

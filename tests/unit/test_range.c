@@ -231,6 +231,7 @@ static void test_runs_of_bits(void **unused)
 	unit_set_registered(u, 128, 129, true);
 	unit_set_registered(u, 500, 512, true);
 	assert_true(unit_any_registered(u));
+	assert_int_equal(unit_runs(u), 3);
 	assert_true(map_next_run(u->registered, &first, &end));
 	assert_int_equal(first, 60);
 	assert_int_equal(end, 70);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/stats.h"
 #include "base/sys.h"
 #include "flow/exclude.h"
 #include "flow/take.h"
@@ -39,6 +40,7 @@ static struct {
 	unsigned quiet; /* questions to which no event is pending; then one is */
 	bool forgets;	/* that it has moved what it has: flow/move.h */
 	bool busy;	/* page 4, once; meanwhile page 2 comes back */
+	bool sealed;	/* where it moves to, when it does */
 	bool replaced;	/* registered is what was mapped in the place of what was chosen */
 } played;
 
@@ -103,6 +105,7 @@ static long play_ioctl(unsigned long request, void *arg)
 		return -EINVAL;
 	case UFFDIO_MOVE:
 		note("move", m->src, m->len);
+		played.sealed = staging_chunk_at(m->dst)->sealed;
 		if (played.busy)
 			return play_busy(m);
 		m->move = played.forgets ? -EEXIST : (int64_t)m->len;
@@ -205,18 +208,24 @@ static void present(unsigned first, unsigned end)
 	set(played.present, first, end);
 }
 
-static unsigned take(void)
+static unsigned take_at(pc_addr base)
 {
 	uint64_t managed[UNIT_MAP_WORDS];
 
 	memset(managed, 0xff, sizeof(managed));
-	return take_unit(START, managed, PC_SEC, PC_SEC);
+	return take_unit(base, managed, PC_SEC, PC_SEC);
+}
+
+static unsigned take(void)
+{
+	return take_at(START);
 }
 
 static int begin(void **state)
 {
 	(void)state;
 	memset(&played, 0, sizeof(played));
+	SET(ranges_registered, 0);
 	memset(table, 0, range_table_bytes(UNITS));
 	range_start(table, UNITS);
 	played.mapping[0] = plain(0, PC_UNIT_PAGES);
@@ -250,6 +259,31 @@ static void what_is_there_leaves(void **state)
 	present(2, 6);
 	assert_int_equal(take(), 4);
 	assert_string_equal(played.log, "register 2-6, guard 2-6, move 2-6");
+}
+
+static void what_has_left_is_sealed_until_more_is_to_leave(void **state)
+{
+	(void)state;
+	present(2, 6);
+	assert_int_equal(take(), 4);
+	assert_true(staging_at(0)->sealed);
+	end(state);
+	begin(state);
+	present(2, 6);
+	assert_int_equal(take(), 4);
+	assert_false(played.sealed);
+}
+
+static void no_more_is_cut_than_the_process_may_have_mappings(void **state)
+{
+	(void)state;
+	world.max_runs = 2;
+	present(2, 3);
+	present(100, 101);
+	assert_int_equal(take(), 2);
+	assert_int_equal(stats_get(PC_V_ranges_registered), 2);
+	assert_non_null(range_ensure(START + PC_UNIT));
+	assert_int_equal(take_at(START + PC_UNIT), 0);
 }
 
 static void a_small_hole_goes_along(void **state)
@@ -457,6 +491,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    CASE(what_is_there_leaves),
+	    CASE(what_has_left_is_sealed_until_more_is_to_leave),
+	    CASE(no_more_is_cut_than_the_process_may_have_mappings),
 	    CASE(a_small_hole_goes_along),
 	    CASE(what_is_held_does_not_go_along),
 	    CASE(what_was_never_written_to_is_not_cut),
