@@ -69,5 +69,6 @@ void crew_join(struct crew_member *m)
 
 void crew_forget(struct crew_member *m)
 {
-	store_relaxed(&m->tid_word, 0);
+	if (load_relaxed(&m->tid_word))
+		store_relaxed(&m->tid_word, 0);
 }

@@ -663,8 +663,10 @@ static pc_ns round_of_work(pc_ns wait)
 /* What the work thread needs, managed or not. */
 static int settle(void)
 {
-	int err = own_descriptors();
+	int err = segment_start(host.program);
 
+	if (!err)
+		err = own_descriptors();
 	if (!err)
 		err = segment_publish();
 	if (!err)
@@ -674,13 +676,17 @@ static int settle(void)
 
 static int work_main(void *arg)
 {
+	const bool begun = segment_started();
 	int err;
 	pc_ns wait = options.min_rss <= LOOK_SMALL ? PC_MS : LOOK_FIRST;
 
 	(void)arg;
 	SYS2(__NR_prctl, PR_SET_NAME, PC_THREAD_NAME);
 	clock_start();
-	err = settle();
+	/* Most children end, or become another program, before they are worth a segment. */
+	if (!begun)
+		sleep_until_asked(wait);
+	err = load_acquire(&crew.stop) ? 0 : settle();
 	if (err) {
 		leave_alone(cannot_start(err));
 		return 0;
@@ -690,7 +696,8 @@ static int work_main(void *arg)
 	crew.looked_at = sys_monotonic();
 	show(crew.drained ? PC_STATE_INERT : PC_STATE_WAITING,
 	     crew.drained ? PC_INERT_DRAINED : PC_INERT_SMALL);
-	sleep_until_asked(wait);
+	if (begun)
+		sleep_until_asked(wait);
 	while (!load_acquire(&crew.stop)) { /* pairs with stop_all */
 		wait = round_of_work(PC_MAX(wait, LOOK_FIRST));
 		sleep_until_asked(wait);
@@ -828,6 +835,12 @@ static void find_home(void)
 	sys_close((int)maps);
 }
 
+void pager_begin_counting(void)
+{
+	if (host.started)
+		segment_start(host.program);
+}
+
 int pager_start(const char *program)
 {
 	struct mask old = block_signals();
@@ -920,6 +933,9 @@ void pager_fork_parent(void)
 		return;
 	host.forking = false;
 	mapped_thaw();
+	/* A child that forks is here to stay; where there is no memory for it, nothing is counted. */
+	if (!segment_started())
+		segment_start(host.program);
 	COUNT(0, forks);
 	if (host.fork_paused)
 		continue_inside();
@@ -959,7 +975,7 @@ void pager_fork_child(pc_addr control)
 	if (!host.forking)
 		return;
 	reset_in_child(control);
-	if (segment_start(host.program) || host.quit || start_work())
+	if (segment_leave() || host.quit || start_work())
 		show(PC_STATE_INERT, host.quit ? (enum pc_inert)crew.reason : PC_INERT_NO_THREAD);
 	unblock_signals(old);
 }

@@ -60,6 +60,12 @@ void pager_continue(void);
 void pager_quit(enum pc_inert reason);
 
 /*
+ * The segment of this process is there when this returns, if there is memory for it. A child that has
+ * just been forked has none yet.
+ */
+void pager_begin_counting(void);
+
+/*
  * There is no pager, or it has left because system calls are filtered: none may be made in the
  * program's name that the program would not make. Nothing below makes one then. By any thread.
  */

@@ -1,6 +1,7 @@
 #include "segment.h"
 
 #include "base/atomic.h"
+#include "base/lock.h"
 #include "base/options.h"
 #include "base/pool.h"
 #include "base/stats.h"
@@ -13,11 +14,15 @@
 #include <linux/memfd.h>
 #include <sys/mman.h>
 
-static void *segment;
+static struct {
+	void *memory; /* reserved once, and for all descendants */
+	bool started;
+	struct lock lock; /* of starting */
+} segment;
 
 static int map_over(int flags, int fd)
 {
-	long at = sys_mmap(segment, page_ceil(stats_segment_bytes()), PROT_READ | PROT_WRITE,
+	long at = sys_mmap(segment.memory, page_ceil(stats_segment_bytes()), PROT_READ | PROT_WRITE,
 			   flags | MAP_FIXED, fd, 0);
 
 	return at < 0 ? (int)at : 0;
@@ -35,21 +40,40 @@ static void describe(void)
 		s->cap[i] = caps.state[i];
 }
 
+/* What was shown while there was none stays true. */
+static void start(const char *program)
+{
+	const uint32_t state = stats_segment()->run_state, reason = stats_segment()->inert_reason;
+
+	stats_start(segment.memory, (int)sys_getpid(), program, sys_monotonic());
+	describe();
+	stats_segment()->run_state = state;
+	stats_segment()->inert_reason = reason;
+	store_release(&segment.started, true); /* pairs with segment_started */
+}
+
 int segment_start(const char *program)
 {
-	int err = 0;
+	lock_take(&segment.lock);
+	if (!segment.memory)
+		segment.memory = pool_map(stats_segment_bytes(), "segment");
+	if (segment.memory && !segment.started)
+		start(program);
+	lock_release(&segment.lock);
+	return segment.memory ? 0 : -ENOMEM;
+}
 
-	if (!segment)
-		segment = pool_map(stats_segment_bytes(), "segment");
-	else
-		err = map_over(MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	if (!segment)
-		return -ENOMEM;
-	if (err)
-		return err;
-	stats_start(segment, (int)sys_getpid(), program, sys_monotonic());
-	describe();
-	return 0;
+bool segment_started(void)
+{
+	return load_acquire(&segment.started); /* pairs with start */
+}
+
+int segment_leave(void)
+{
+	lock_reset(&segment.lock);
+	segment.started = false;
+	stats_leave();
+	return segment.memory ? map_over(MAP_PRIVATE | MAP_ANONYMOUS, -1) : 0;
 }
 
 static long write_all(int fd, const char *bytes, size_t n)
@@ -74,7 +98,7 @@ int segment_publish(void)
 		return (int)fd;
 	err = SYS2(__NR_fchmod, fd, 0600);
 	if (!err)
-		err = write_all((int)fd, segment, stats_written_bytes());
+		err = write_all((int)fd, segment.memory, stats_written_bytes());
 	if (!err)
 		err = SYS2(__NR_ftruncate, fd, page_ceil(stats_segment_bytes()));
 	/* Another process of this user could otherwise cut it short under us, which is a SIGBUS. */

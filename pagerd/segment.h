@@ -4,15 +4,23 @@
  * DESIGN  The segment starts as private memory of the pager, so that counting works from the first
  *         moment. Publishing copies it into a memfd and maps that over it, at the same address:
  *         nobody who counts has to know. A restarted pager publishes again, since the descriptor
- *         died with its threads; a child starts from private memory of its own.
+ *         died with its threads.
+ *
+ *         A child leaves its parent's segment at once, for its mailbox is not the child's to write to,
+ *         and counts nowhere; it begins one of its own when its work thread, or its report, has a use
+ *         for it: most children are gone before.
+ * THREADS any; segment_publish() and segment_own() as they say.
  */
 #ifndef PC_SEGMENT_OWNER_H
 #define PC_SEGMENT_OWNER_H
 
 #include "base/types.h"
 
-/* Private and empty (again). 0 or -ENOMEM. */
+/* Private and empty, unless this process has begun it before. 0 or -ENOMEM. */
 int segment_start(const char *program);
+bool segment_started(void);
+/* In a child, whose memory has no other thread yet: what it has of its parent's goes. 0 or -errno. */
+int segment_leave(void);
 /* By the work thread, in its own descriptor table, which keeps the descriptor. 0 or -errno. */
 int segment_publish(void);
 

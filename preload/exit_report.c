@@ -126,6 +126,7 @@ static void write_reports(void)
 	struct report r;
 	enum report_fault fault;
 
+	pager_begin_counting();
 	fault = report_open(&r, stats_segment(), stats_segment_bytes(), sys_monotonic());
 	if (fault) {
 		log_say(LOG_INFO, report_fault_text(fault));

@@ -86,7 +86,7 @@ static int c11_trampoline(void *arg)
 void threads_fork_child(void)
 {
 	for (unsigned i = 0; i < BIRTHS; i++)
-		if (births[i].creator != pthread_self())
+		if (births[i].pending && births[i].creator != pthread_self())
 			births[i].pending = 0;
 }
 

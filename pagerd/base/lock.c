@@ -47,7 +47,8 @@ void lock_release(struct lock *l)
 
 void lock_reset(struct lock *l)
 {
-	store_relaxed(&l->word, 0);
+	if (load_relaxed(&l->word))
+		store_relaxed(&l->word, 0);
 }
 
 /* closed: 0 open, 1 closed, 2 closed and a reader sleeps on it */

@@ -27,7 +27,7 @@ struct lock {
 void lock_take(struct lock *l);
 bool lock_try(struct lock *l);
 void lock_release(struct lock *l);
-void lock_reset(struct lock *l);
+void lock_reset(struct lock *l); /* writes only where it must: a write copies a page in a child */
 
 /*
  * Wakes up to `most` that sleep on the word. Where the kernel will not, they would sleep for ever:

@@ -125,6 +125,11 @@ void stats_start(void *memory, int pid, const char *program, pc_ns now)
 	store_release(&l->header.ready, 1u); /* pairs with the reader of the segment */
 }
 
+void stats_leave(void)
+{
+	store_release(&current, &scratch); /* pairs with layout() */
+}
+
 static uint64_t *cell(struct layout *l, unsigned shard, enum pc_value_id id)
 {
 	return &l->values[shard & (PC_SHARDS - 1)].value[id];

@@ -47,6 +47,8 @@ size_t stats_written_bytes(void); /* of those, all after it is still zero */
  * run state, options and caps are the pager's to fill. Marks the segment ready.
  */
 void stats_start(void *memory, int pid, const char *program, pc_ns now);
+/* In a child: from now on counts go to the scratch again, not to the parent's segment. */
+void stats_leave(void);
 struct pc_segment *stats_segment(void); /* never NULL */
 
 void stats_add(unsigned shard, enum pc_value_id id, int64_t by); /* counters and gauges */

@@ -22,7 +22,8 @@ void exclude_reset(void)
 {
 	lock_reset(&lock);
 	for (unsigned i = 0; i < HOLDS_MAX; i++)
-		holds[i].number = 0;
+		if (holds[i].number)
+			holds[i].number = 0;
 }
 
 bool exclude_add(pc_addr start, pc_addr end)

@@ -28,9 +28,11 @@ void mapped_reset(void)
 {
 	lock_reset(&mapped.lock);
 	lock_reset(&mapped.taking);
-	store_relaxed(&mapped.unit, NOTHING);
+	if (load_relaxed(&mapped.unit) != NOTHING)
+		store_relaxed(&mapped.unit, NOTHING);
 	for (unsigned i = 0; i < HELD_MAX; i++)
-		mapped.held[i].used = 0;
+		if (mapped.held[i].used)
+			mapped.held[i].used = 0;
 }
 
 void mapped_forget(void)

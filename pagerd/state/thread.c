@@ -16,7 +16,9 @@ static struct pc_span first_home;
 
 void thread_reset(void)
 {
-	memset(&threads, 0, sizeof(threads));
+	memset(threads.known, 0, threads.limit * sizeof(threads.known[0]));
+	threads.creating = threads.limit = threads.overflowed = 0;
+	lock_reset(&threads.lock);
 }
 
 void thread_set_home(struct pc_span home)

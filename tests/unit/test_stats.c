@@ -78,6 +78,19 @@ static void counting_works_before_there_is_a_segment(void **state)
 	assert_int_equal(stats_get(PC_V_ticks), 11);
 }
 
+/* A child's first counts must not reach its parent, whose segment it has mapped. */
+static void a_child_counts_elsewhere(void **state)
+{
+	const uint64_t before = stats_get(PC_V_ticks);
+
+	(void)state;
+	stats_leave();
+	COUNT(0, ticks);
+	assert_ptr_not_equal(stats_segment(), segment());
+	assert_int_equal(stats_segment()->ready, 0);
+	assert_int_equal(value_of("ticks"), before);
+}
+
 static void the_segment_describes_itself(void **state)
 {
 	const struct pc_segment *s = segment();
@@ -256,6 +269,7 @@ int main(void)
 	    cmocka_unit_test(counting_works_before_there_is_a_segment),
 	    cmocka_unit_test_setup(the_segment_describes_itself, start),
 	    cmocka_unit_test_setup(the_parts_of_the_segment_do_not_overlap, start),
+	    cmocka_unit_test_setup(a_child_counts_elsewhere, start),
 	    cmocka_unit_test_setup(every_slot_has_one_entry, start),
 	    cmocka_unit_test_setup(shards_are_summed, start),
 	    cmocka_unit_test_setup(observations_are_kept, start),
