@@ -162,9 +162,15 @@ HOOK(int, mlockall, (int flags))
 
 HOOK(int, pkey_mprotect, (void *at, size_t len, int prot, int key))
 {
+	int ret;
+
 	if (key > 0)
 		exclude_bytes(at, len);
-	return real.pkey_mprotect(at, len, prot, key);
+	ret = real.pkey_mprotect(at, len, prot, key);
+	/* The key that all memory has is none. */
+	if (key == 0 && !ret)
+		include_bytes(at, len);
+	return ret;
 }
 
 static size_t shm_bytes(int id)
