@@ -3,44 +3,13 @@
  * its name by whoever else is in the process, too. Then it goes on as programs do, also after exec.
  */
 #include "host.h"
+#include "support/forbid.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
-#include <stddef.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <threads.h>
 
 #define LEN (4 * MIB)
-
-/* What neither this program nor libc needs for it, and a library in its place might think of. */
-/* clang-format off */
-static const int forbidden[] = {
-	SYS_getpid,
-	SYS_gettid,
-	SYS_process_vm_readv,
-	SYS_sched_getscheduler,
-	SYS_getrlimit,
-	SYS_close_range,
-	SYS_memfd_create,
-	SYS_userfaultfd,
-	SYS_tgkill,
-	SYS_sched_yield,
-	SYS_pidfd_open,
-	SYS_eventfd2,
-	SYS_futex_waitv,
-	SYS_shmctl,
-	SYS_flock,
-	SYS_ftruncate,
-	SYS_readlink,
-	SYS_io_uring_setup,
-	SYS_process_madvise,
-};
-/* clang-format on */
-
-#define FORBIDDEN (sizeof(forbidden) / sizeof(forbidden[0]))
 
 static int by_prctl(struct sock_fprog *filter)
 {
@@ -50,22 +19,6 @@ static int by_prctl(struct sock_fprog *filter)
 static int by_number(struct sock_fprog *filter)
 {
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, filter);
-}
-
-static void forbid(int (*install)(struct sock_fprog *))
-{
-	struct sock_filter code[2 * FORBIDDEN + 2], *c = code;
-	struct sock_fprog filter = {2 * FORBIDDEN + 2, code};
-
-	*c++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	for (unsigned i = 0; i < FORBIDDEN; i++) {
-		*c++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-						    (unsigned)forbidden[i], 0, 1);
-		*c++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	}
-	*c = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	HOST_CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	HOST_CHECK(install(&filter) == 0);
 }
 
 static void *posix_thread(void *arg)
@@ -137,7 +90,7 @@ static void filtered(int (*install)(struct sock_fprog *))
 
 	if (!child) {
 		at = host_cold(LEN, 2);
-		forbid(install);
+		HOST_CHECK(forbid(install) == 0);
 		go_on();
 		HOST_CHECK(host_same(at, LEN, 2));
 		exit(0);
@@ -150,7 +103,7 @@ static void filtered_before_exec(const char *self)
 	pid_t child = fork();
 
 	if (!child) {
-		forbid(by_prctl);
+		HOST_CHECK(forbid(by_prctl) == 0);
 		execl(self, self, "inside", NULL);
 		_exit(127);
 	}
