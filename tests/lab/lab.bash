@@ -44,4 +44,22 @@ until_true() {
 	done
 }
 
+# inert WHY NAME COMMAND...: without the library and with it COMMAND says and ends the same, and each process
+# says once that it is not managed, one of them for WHY
+inert() {
+	local why=$1 name=$2
+	shift 2
+	"$@" >"$scratch/out" 2>"$scratch/err"
+	local wanted=$?
+	LD_PRELOAD=$library PREDICOMP_MIN_RSS=0 PREDICOMP_COLD_AGE=0 PREDICOMP_LOG=info \
+		"$@" >"$scratch/out2" 2>"$scratch/err2"
+	local status=$?
+	[ $status = $wanted ] || fail "$name ends with $status, not $wanted: $(tail -n 3 "$scratch/err2")"
+	cmp -s "$scratch/out" "$scratch/out2" || fail "$name says something else"
+	[ "$(grep -c "not managed: $why" "$scratch/err2")" -ge 1 ] ||
+		fail "$name: no line says why: $(cat "$scratch/err2")"
+	[ "$(grep 'not managed' "$scratch/err2" | sort | uniq -d | wc -l)" = 0 ] ||
+		fail "$name: a process says it twice: $(cat "$scratch/err2")"
+}
+
 [ -e /run/predicomp-lab ] || skip "it changes the machine: run it by tools/lab"
