@@ -82,7 +82,7 @@ static void while_loading(void)
 
 	HOST_CHECK(n > 0);
 	path[n] = '\0';
-	strcpy(strrchr(path, '/') + 1, "forking.so");
+	memcpy(strrchr(path, '/') + 1, "forking.so", sizeof("forking.so"));
 	object = dlopen(path, RTLD_NOW);
 	if (!object)
 		HOST_FAIL("%s", dlerror());

@@ -13,8 +13,6 @@
 #define TOLD	(64 * 1024ul)
 #define THREADS 4
 
-extern char **environ;
-
 static char *memory;
 
 /* ---- what is told lies in packed memory -------------------------------------------------------- */
@@ -34,7 +32,7 @@ static struct told *tell(const char *command)
 	strcpy(t->path, "/bin/sh");
 	strcpy(t->shell, "sh");
 	strcpy(t->option, "-c");
-	strcpy(t->command, command);
+	snprintf(t->command, sizeof(t->command), "%s", command);
 	strcpy(t->variable, "TOLD=something");
 	memcpy(t->argv, ((char *[]){t->shell, t->option, t->command, NULL}), sizeof(t->argv));
 	t->env[0] = t->variable;
