@@ -69,7 +69,7 @@ bool thread_add(int tid, pc_addr control, pc_addr stack)
 	if (k)
 		*k = (struct known_thread){tid, control, stack};
 	else
-		threads.overflowed = 1;
+		store_relaxed(&threads.overflowed, 1);
 	lock_release(&threads.lock);
 	return k != NULL;
 }
@@ -86,6 +86,7 @@ bool thread_known(int tid)
 
 void thread_prune(bool (*alive)(int tid))
 {
+	store_relaxed(&threads.overflowed, 0);
 	for (uint32_t i = 0; i < threads.limit; i++) {
 		int tid = load_relaxed(&threads.known[i].tid);
 
@@ -139,5 +140,5 @@ void thread_mark(pc_addr base, uint64_t pages[PC_UNIT_PAGES / 64])
 
 bool thread_overflowed(void)
 {
-	return threads.overflowed;
+	return load_relaxed(&threads.overflowed);
 }

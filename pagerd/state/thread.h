@@ -36,7 +36,10 @@ void thread_creating(int by);	  /* +1, -1 */
 bool thread_being_made(void);
 bool thread_add(int tid, pc_addr control, pc_addr stack); /* false: table full */
 bool thread_known(int tid);
-/* Drops entries for which alive(tid) is false. */
+/*
+ * Drops entries for which alive(tid) is false, and forgets that there was no room: whoever has no entry
+ * lives, and is to be looked for and added now, by the caller.
+ */
 void thread_prune(bool (*alive)(int tid));
 /* True if a control block or stack pointer of a thread lies in [start, end), but not at home. */
 bool thread_inside(pc_addr start, pc_addr end);

@@ -176,6 +176,13 @@ static void test_a_full_table_is_remembered(void **unused)
 	assert_false(thread_overflowed());
 	assert_false(thread_add(100001, CONTROL, STACK));
 	assert_true(thread_overflowed());
+	/* Who had no room is looked for again, and may find some now. */
+	dead = 6;
+	thread_prune(alive);
+	assert_false(thread_overflowed());
+	assert_true(thread_add(100001, CONTROL, STACK));
+	assert_false(thread_add(100002, CONTROL, STACK));
+	assert_true(thread_overflowed());
 }
 
 int main(void)
