@@ -163,7 +163,7 @@ enum uffd_result reserve_restore(unsigned shard, pc_addr to, const void *from, u
 		return UFFD_NOMEM;
 	/* What mremap took where it agrees with its own staged page goes by a slot that does not. */
 	if (staging_contains((pc_addr)from) && !agree(to, (pc_addr)from) &&
-	    seal_open(staging_chunk_at((pc_addr)from)))
+	    seal_reopen(staging_chunk_at((pc_addr)from)))
 		return move_one(shard, to, (pc_addr)from, done);
 	k = take_slot(to);
 	if (k == STAGING_RESERVE)

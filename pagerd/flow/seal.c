@@ -25,9 +25,9 @@ void seal_chunk(struct chunk *c)
 	store_relaxed(&c->opened, 1);
 }
 
-bool seal_open(struct chunk *c)
+bool seal_reopen(struct chunk *c)
 {
-	if (!load_relaxed(&c->sealed) || load_relaxed(&c->opened))
+	if (!load_relaxed(&c->sealed))
 		return true;
 	if (!protect(c, PROT_READ | PROT_WRITE))
 		return false;
@@ -35,10 +35,14 @@ bool seal_open(struct chunk *c)
 	return true;
 }
 
-/* `opened` may be of before it was sealed again, so it is not asked. */
+bool seal_open(struct chunk *c)
+{
+	return load_relaxed(&c->opened) || seal_reopen(c);
+}
+
 bool seal_break(struct chunk *c)
 {
-	if (load_relaxed(&c->sealed) && !protect(c, PROT_READ | PROT_WRITE))
+	if (!seal_reopen(c))
 		return false;
 	store_relaxed(&c->sealed, 0);
 	store_relaxed(&c->opened, 0);

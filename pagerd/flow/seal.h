@@ -15,6 +15,8 @@
  *        Nothing is locked. Where a chunk is sealed while a pager moves pages home, the kernel refuses
  *        the move, and they are copied, for which reading is enough. Where it cannot be sealed, its
  *        pages wait unprotected, as before, and `seal_failed` counts it.
+ *        Between a pager's call and its note of it the work thread may have sealed again: `opened` then
+ *        says what is not so until the next tick.
  * LAWS   - nothing is written to a sealed chunk, and no correctness rests on one being open.
  *        - seal_chunk, seal_break: the work thread. seal_break: of a chunk without live pages.
  *        - `opened` is set after the memory was made writable: what is missed by that is sealed at
@@ -30,6 +32,8 @@
 void seal_chunk(struct chunk *c);
 /* Writable, so that pages can be moved home from it; false if the kernel refuses. Any pager thread. */
 bool seal_open(struct chunk *c);
+/* The same, asked of the kernel whatever `opened` says: for who cannot do without. Any pager thread. */
+bool seal_reopen(struct chunk *c);
 /* Writable for good, to be filled; false if the kernel refuses: then it stays sealed. Work thread. */
 bool seal_break(struct chunk *c);
 

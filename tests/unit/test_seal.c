@@ -98,6 +98,12 @@ static void test_a_late_word_does_not_keep_it_sealed(void **state)
 	(void)state;
 	seal_chunk(chunk);
 	chunk->opened = 1;
+	assert_true(seal_open(chunk));
+	assert_false(is_writable(chunk));
+	assert_true(seal_reopen(chunk));
+	assert_true(is_writable(chunk));
+	seal_chunk(chunk);
+	chunk->opened = 1;
 	assert_true(seal_break(chunk));
 	assert_true(is_writable(chunk));
 }
