@@ -65,10 +65,7 @@ void process_name(pid_t pid, char *out, size_t size)
 	if (slurp(path, out, size) <= 0)
 		snprintf(out, size, "?");
 	out[strcspn(out, "\n")] = '\0';
-	for (char *c = out; *c != '\0'; c++) {
-		if (*c < ' ' || *c > '~')
-			*c = '?';
-	}
+	printable(out);
 }
 
 /* What the process calls itself: the last number of its NSpid line. `pid` where that is unknown. */

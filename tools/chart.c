@@ -33,14 +33,20 @@ void chart_write(FILE *to, const struct chart *c, enum chart_format format)
 
 bool chart_has(const struct chart *c, enum layer layer)
 {
-	return c->source[layer_kinds[layer].source].present;
+	return c->seen->source[layer_kinds[layer].source].present;
 }
 
 static bool continues(const struct matrix *m, const struct matrix_row *a,
 		      const struct matrix_row *b)
 {
-	return a->class == b->class && strcmp(a->label, b->label) == 0 &&
+	return a->process == b->process && a->class == b->class &&
+	       strcmp(a->label, b->label) == 0 &&
 	       a->start / m->row_bytes + 1 == b->start / m->row_bytes;
+}
+
+static bool is_other(const struct matrix_row *a, const struct matrix_row *b)
+{
+	return a->process != b->process;
 }
 
 static pc_addr gap_between(const struct matrix *m, const struct matrix_row *a,
@@ -49,7 +55,7 @@ static pc_addr gap_between(const struct matrix *m, const struct matrix_row *a,
 	pc_addr end = (a->start / m->row_bytes + 1) * m->row_bytes;
 	pc_addr start = b->start / m->row_bytes * m->row_bytes;
 
-	return start > end ? start - end : 0;
+	return !is_other(a, b) && start > end ? start - end : 0;
 }
 
 struct chart_band *chart_bands(const struct chart *c, size_t *count)
@@ -63,6 +69,8 @@ struct chart_band *chart_bands(const struct chart *c, size_t *count)
 			band[(*count)++] = (struct chart_band){
 			    .first = i,
 			    .gap = i ? gap_between(m, &m->row[i - 1], &m->row[i]) : 0,
+			    .begins =
+				i ? is_other(&m->row[i - 1], &m->row[i]) : c->seen->processes > 1,
 			};
 		band[*count - 1].end = i + 1;
 	}
@@ -128,6 +136,30 @@ chart_value *chart_raster(const struct chart *c, const size_t *line_of, size_t l
 	for (size_t row = 0; raster && row < c->m->row_count; row++)
 		add_row(raster + line_of[row] * columns, c, columns, &cell, row);
 	return raster;
+}
+
+const struct observed_process *chart_process(const struct chart *c, const struct matrix_row *row)
+{
+	return &c->seen->process[row->process];
+}
+
+struct cell chart_name(const struct observed_process *p)
+{
+	struct cell text;
+
+	snprintf(text.s, sizeof(text.s), "%s (%d)", p->name, p->pid);
+	return text;
+}
+
+struct cell chart_started(const struct chart *c)
+{
+	const unsigned more = (unsigned)c->seen->processes - 1;
+	struct cell text = {""};
+
+	if (more)
+		snprintf(text.s, sizeof(text.s), " and %u more process%s", more,
+			 more > 1 ? "es" : "");
+	return text;
 }
 
 struct cell chart_time(const struct chart *c)

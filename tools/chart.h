@@ -2,8 +2,8 @@
  * chart.h - a finished matrix in each of its forms: a page to explore, a picture for paper, rows
  * for other programs, a few lines for a terminal.
  *
- * All say the same: which process, when, which layers there are and why others are missing, and the
- * grain of both axes.
+ * All say the same: which processes, when, which layers there are and why others are missing, and
+ * the grain of both axes.
  */
 #ifndef PC_TOOLS_CHART_H
 #define PC_TOOLS_CHART_H
@@ -15,11 +15,9 @@
 #include "observe.h"
 
 struct chart {
-	const struct matrix *m;
-	pid_t pid;
-	char program[64];
+	const struct observed *seen;
+	const struct matrix *m; /* of it */
 	time_t began;
-	const struct observe_source *source; /* by enum layer_source */
 };
 
 enum chart_format {
@@ -48,10 +46,11 @@ struct json_object *chart_object(const struct chart *c);
 /* A layer that could be seen at all: the rest are absent, not empty. */
 bool chart_has(const struct chart *c, enum layer layer);
 
-/* Rows that lie next to each other and are of one region. */
+/* Rows that lie next to each other and are of one region of one process. */
 struct chart_band {
 	size_t first, end; /* rows */
-	pc_addr gap;	   /* bytes to the band before it; 0 where they touch */
+	pc_addr gap;	   /* bytes to the band before it; 0 where they touch, or begins */
+	bool begins;	   /* the first of its process, where there are several */
 };
 /* The bands, `count` of them; the caller's to free. NULL when there is no memory or no row. */
 struct chart_band *chart_bands(const struct chart *c, size_t *count);
@@ -77,6 +76,13 @@ pc_addr chart_start(const struct chart *c, const struct matrix_row *row);
 typedef uint64_t chart_value[LAYERS];
 chart_value *chart_raster(const struct chart *c, const size_t *line_of, size_t lines,
 			  size_t columns);
+
+/* Whose the row is, and a process in words: "sh (123)". */
+const struct observed_process *chart_process(const struct chart *c, const struct matrix_row *row);
+struct cell chart_name(const struct observed_process *p);
+
+/* " and 3 more processes", or "" where there is one. */
+struct cell chart_started(const struct chart *c);
 
 /* "2026-03-01 12:00:00 +0000" */
 struct cell chart_time(const struct chart *c);

@@ -7,7 +7,7 @@ static void put_head(FILE *to)
 	fputs("seconds,column_seconds,start,bytes,class,region", to);
 	for (unsigned layer = 0; layer < LAYERS; layer++)
 		fprintf(to, ",%s", layer_kinds[layer].name);
-	putc('\n', to);
+	fputs(",pid,program\n", to);
 }
 
 /* A layer that could not be seen has no value, not 0. */
@@ -27,6 +27,8 @@ static void put_cell(FILE *to, const struct chart *c, const struct matrix_cell *
 		else
 			putc(',', to);
 	}
+	fprintf(to, ",%d,", chart_process(c, row)->pid);
+	csv_word(to, chart_process(c, row)->name);
 	putc('\n', to);
 }
 

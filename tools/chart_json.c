@@ -37,9 +37,9 @@ static struct json_object *sources(const struct chart *c)
 		struct json_object *one = json_object_new_object();
 
 		json_object_object_add(one, "present",
-				       json_object_new_boolean(c->source[i].present));
-		if (c->source[i].text[0])
-			json_word(one, "note", c->source[i].text);
+				       json_object_new_boolean(c->seen->source[i].present));
+		if (c->seen->source[i].text[0])
+			json_word(one, "note", c->seen->source[i].text);
 		json_object_object_add(object, source_names[i], one);
 	}
 	return object;
@@ -67,6 +67,24 @@ static struct json_object *layers(const struct chart *c)
 	return array;
 }
 
+/* By birth; rows say which by its place here, for numbers of processes are used again. */
+static struct json_object *processes(const struct chart *c)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < c->seen->processes; i++) {
+		const struct observed_process *p = &c->seen->process[i];
+		struct json_object *one = json_object_new_object();
+
+		json_number(one, "pid", p->pid);
+		json_word(one, "program", p->name);
+		if (p->parent)
+			json_number(one, "parent", p->parent);
+		json_object_array_add(array, one);
+	}
+	return array;
+}
+
 static struct json_object *rows(const struct chart *c)
 {
 	struct json_object *array = json_object_new_array();
@@ -80,6 +98,8 @@ static struct json_object *rows(const struct chart *c)
 		json_word(one, "start", start);
 		json_word(one, "class", region_class_name(row->class));
 		json_word(one, "region", row->label);
+		json_number(one, "process", row->process);
+		json_number(one, "pid", chart_process(c, row)->pid);
 		json_object_array_add(array, one);
 	}
 	return array;
@@ -107,8 +127,8 @@ struct json_object *chart_object(const struct chart *c)
 	struct json_object *object = json_object_new_object();
 
 	json_word(object, "predicomp", LIBRARY_VERSION);
-	json_word(object, "program", c->program);
-	json_number(object, "pid", c->pid);
+	json_word(object, "program", c->seen->process[0].name);
+	json_number(object, "pid", c->seen->process[0].pid);
 	json_word(object, "began", chart_time(c).s);
 	add_seconds(object, "seconds", c->m->elapsed);
 	add_seconds(object, "column_seconds", c->m->column);
@@ -117,6 +137,9 @@ struct json_object *chart_object(const struct chart *c)
 	json_number(object, "page_bytes", PC_PAGE);
 	json_object_object_add(object, "complete", json_object_new_boolean(!c->m->failed));
 	json_object_object_add(object, "sources", sources(c));
+	json_object_object_add(object, "processes", processes(c));
+	json_number(object, "processes_left_out", (int64_t)c->seen->left);
+	json_number(object, "faults_left_out", (int64_t)c->seen->left_faults);
 	json_object_object_add(object, "layers", layers(c));
 	json_object_object_add(object, "rows", rows(c));
 	json_object_object_add(object, "cells", cells(c));

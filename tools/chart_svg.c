@@ -14,6 +14,7 @@
 #define WIDTH	    760.0 /* of the map */
 #define GAP	    14.0
 #define SEAM	    2.0
+#define HEADING	    20.0 /* of a process, where there are several */
 #define STEPS	    16u
 #define COLUMNS_MAX 380u /* two points each at most */
 #define LEGEND	    74.0
@@ -124,6 +125,9 @@ static void put_band(const struct picture *p, const struct chart_band *b, double
 	const double top = p->y[b->first], bottom = p->y[b->end - 1] + p->row;
 	char label[80];
 
+	if (b->begins)
+		put_text(p->to, 12, top - 6, "class=\"process\"",
+			 chart_name(chart_process(p->c, row)).s);
 	if (b->gap) {
 		snprintf(label, sizeof(label), "%s left out", cell_size((int64_t)b->gap).s);
 		put_line(p->to, LEFT, top - GAP / 2, LEFT + WIDTH, top - GAP / 2, "class=\"gap\"");
@@ -210,10 +214,12 @@ static void put_head(const struct picture *p)
 	    "<style>.name{text-anchor:end;font-weight:bold}.address{text-anchor:end;fill:#5b6470}"
 	    ".note{text-anchor:middle;fill:#5b6470}.soft{fill:#5b6470}"
 	    ".gap{stroke:#c3cad2;stroke-dasharray:2 3}.side{stroke:#5b6470;stroke-width:1.5}"
-	    ".tick{stroke:#5b6470}.title{font-size:14px;font-weight:bold}</style>\n"
+	    ".tick{stroke:#5b6470}.process{font-size:11px;font-weight:bold;fill:#005b9a}"
+	    ".title{font-size:14px;font-weight:bold}</style>\n"
 	    "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
 	    LEFT + WIDTH + 24, height, LEFT + WIDTH + 24, height);
-	snprintf(words, sizeof(words), "%s (process %d)", p->c->program, p->c->pid);
+	snprintf(words, sizeof(words), "%s (process %d)%s", p->c->seen->process[0].name,
+		 p->c->seen->process[0].pid, chart_started(p->c).s);
 	put_text(p->to, LEFT, 20, "class=\"title\"", words);
 	snprintf(words, sizeof(words), "%s from %s; one cell: %s x %.3g s", cell_time(m->elapsed).s,
 		 chart_time(p->c).s, cell_size((int64_t)m->row_bytes).s,
@@ -233,7 +239,7 @@ static void place_rows(struct picture *p)
 
 	p->row = fmin(14, fmax(1.5, ROWS_HEIGHT / fmax((double)p->c->m->row_count, 1)));
 	for (size_t b = 0; b < p->bands; b++) {
-		y += p->band[b].gap ? GAP : b ? SEAM : 0;
+		y += p->band[b].begins ? HEADING : p->band[b].gap ? GAP : b ? SEAM : 0;
 		for (size_t i = p->band[b].first; i < p->band[b].end; i++, y += p->row)
 			p->y[i] = y;
 	}

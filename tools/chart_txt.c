@@ -11,6 +11,7 @@
 #include "chart.h"
 
 #define LINES_MAX    48u
+#define PROCESSES    8u /* at most; the other forms have all */
 #define LABEL	     34
 #define WIDTH_MIN    60
 #define WIDTH_NO_TTY 120
@@ -29,6 +30,7 @@ static const struct {
 struct line {
 	size_t first, end;
 	pc_addr gap;
+	bool begins; /* a process, where there are several */
 };
 
 static int width_of(FILE *to)
@@ -40,14 +42,59 @@ static int width_of(FILE *to)
 	return PC_MAX(size.ws_col, WIDTH_MIN);
 }
 
+/* What there is to see of one process. */
+struct share {
+	uint32_t process;
+	bool shown;
+	uint64_t events;
+};
+
+static int by_events(const void *a, const void *b)
+{
+	const struct share *x = a, *y = b;
+
+	if (x->events != y->events)
+		return x->events > y->events ? -1 : 1;
+	return (x->process > y->process) - (x->process < y->process);
+}
+
+static int by_process(const void *a, const void *b)
+{
+	const struct share *x = a, *y = b;
+
+	return (x->process > y->process) - (x->process < y->process);
+}
+
+/* By process: those with most events are shown. NULL: no memory. */
+static struct share *share_out(const struct chart *c)
+{
+	const size_t n = c->seen->processes;
+	struct share *share = calloc(n, sizeof(*share));
+
+	for (size_t i = 0; share && i < n; i++)
+		share[i].process = (uint32_t)i;
+	for (size_t i = 0; share && i < c->m->row_count; i++)
+		for (unsigned layer = 0; layer < LAYER_LEVEL; layer++)
+			share[c->m->row[i].process].events += c->m->row[i].total[layer];
+	if (!share)
+		return NULL;
+	qsort(share, n, sizeof(*share), by_events);
+	for (size_t i = 0; i < PC_MIN(n, (size_t)PROCESSES); i++)
+		share[i].shown = true;
+	qsort(share, n, sizeof(*share), by_process);
+	return share;
+}
+
 /* Lines for `rows` rows of `all`: each band gets at least one, and its share of the rest. */
 static size_t lines_for(size_t rows, size_t all)
 {
 	return PC_MIN(rows, PC_MAX(rows * LINES_MAX / all, (size_t)1));
 }
 
-static size_t cut_lines(const struct chart *c, const struct chart_band *band, size_t bands,
-			struct line *line, size_t *line_of)
+/* Rows that are not shown fall into one more line, behind those that are. */
+static size_t cut_lines(const struct chart *c, const struct share *share,
+			const struct chart_band *band, size_t bands, struct line *line,
+			size_t *line_of)
 {
 	size_t count = 0;
 
@@ -55,16 +102,22 @@ static size_t cut_lines(const struct chart *c, const struct chart_band *band, si
 		size_t rows = band[b].end - band[b].first;
 		size_t n = lines_for(rows, c->m->row_count);
 
+		if (!share[c->m->row[band[b].first].process].shown)
+			continue;
 		for (size_t i = 0; i < n; i++, count++) {
 			line[count] = (struct line){
 			    .first = band[b].first + i * rows / n,
 			    .end = band[b].first + (i + 1) * rows / n,
 			    .gap = i ? 0 : band[b].gap,
+			    .begins = !i && band[b].begins,
 			};
 			for (size_t row = line[count].first; row < line[count].end; row++)
 				line_of[row] = count;
 		}
 	}
+	for (size_t row = 0; row < c->m->row_count; row++)
+		if (!share[c->m->row[row].process].shown)
+			line_of[row] = count;
 	return count;
 }
 
@@ -98,6 +151,9 @@ static void put_line(FILE *to, const struct chart *c, const struct line *line,
 	const uint64_t pages = (line->end - line->first) * (c->m->row_bytes / PC_PAGE);
 	char label[LABEL + 1];
 
+	if (line->begins)
+		fprintf(to, "%s%s%s\n", ink(to, INK_BOLD), chart_name(chart_process(c, row)).s,
+			ink(to, INK_PLAIN));
 	if (line->gap)
 		fprintf(to, "%*s  ... %s not shown\n", LABEL, "", cell_size((int64_t)line->gap).s);
 	snprintf(label, sizeof(label), "%-19.19s %014llx", row->label,
@@ -114,6 +170,22 @@ static void find_most(const chart_value *raster, size_t places, chart_value most
 	for (size_t i = 0; i < places; i++)
 		for (unsigned layer = 0; layer < LAYERS; layer++)
 			most[layer] = PC_MAX(most[layer], raster[i][layer]);
+}
+
+static void put_rest(FILE *to, const struct chart *c, const struct share *share)
+{
+	uint64_t events = 0;
+	size_t rest = 0;
+
+	for (size_t i = 0; i < c->seen->processes; i++) {
+		rest += !share[i].shown;
+		events += share[i].shown ? 0 : share[i].events;
+	}
+	if (rest)
+		fprintf(to,
+			"and %zu processes with fewer faults, evictions and restores, %llu in all; "
+			"the other forms have them\n",
+			rest, (unsigned long long)events);
 }
 
 static void put_axis(FILE *to, const struct chart *c, size_t columns)
@@ -147,8 +219,9 @@ static void put_head(FILE *to, const struct chart *c, const struct line *line, s
 
 	for (size_t i = 0; i < lines; i++)
 		rows = PC_MAX(rows, line[i].end - line[i].first);
-	fprintf(to, "%s%s (%d)%s, %s, %s\n", ink(to, INK_BOLD), c->program, c->pid,
-		ink(to, INK_PLAIN), cell_time(c->m->elapsed).s, chart_time(c).s);
+	fprintf(to, "%s%s%s%s, %s, %s\n", ink(to, INK_BOLD), chart_name(&c->seen->process[0]).s,
+		ink(to, INK_PLAIN), chart_started(c).s, cell_time(c->m->elapsed).s,
+		chart_time(c).s);
 	fprintf(to, "a line is up to %s of address space, a place %s\n\n",
 		cell_size((int64_t)(rows * c->m->row_bytes)).s,
 		cell_time(c->m->elapsed / PC_MAX(columns, (size_t)1)).s);
@@ -161,21 +234,24 @@ void chart_txt(FILE *to, const struct chart *c)
 	size_t *line_of = calloc(room, sizeof(*line_of)), bands = 0, lines = 0;
 	struct line *line = calloc(room, sizeof(*line));
 	struct chart_band *band = chart_bands(c, &bands);
+	struct share *share = share_out(c);
 	chart_value *raster = NULL, most;
 
-	if (line_of && line && band) {
-		lines = cut_lines(c, band, bands, line, line_of);
-		raster = chart_raster(c, line_of, lines, columns);
+	if (line_of && line && band && share) {
+		lines = cut_lines(c, share, band, bands, line, line_of);
+		raster = chart_raster(c, line_of, lines + 1, columns);
 	}
 	if (raster) {
 		find_most(raster, lines * columns, most);
 		put_head(to, c, line, lines, columns);
 		for (size_t i = 0; i < lines; i++)
 			put_line(to, c, &line[i], raster + i * columns, most, columns);
+		put_rest(to, c, share);
 		put_axis(to, c, columns);
 		put_legend(to, c, most);
 	}
 	free(raster);
+	free(share);
 	free(band);
 	free(line);
 	free(line_of);

@@ -1,11 +1,12 @@
-/* access - in what order a process touches its memory, region by region, as far as faults tell. */
+/* access - in what order processes touch their memory, region by region, as far as faults tell. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "array.h"
 #include "attach.h"
+#include "csv.h"
+#include "family.h"
 #include "kernel_view.h"
-#include "layout.h"
 #include "perf_faults.h"
 #include "pattern.h"
 #include "watch.h"
@@ -23,6 +24,9 @@ static const char details[] =
     "and\n"
     "its share, AGAIN the share of faults that came again, APART how many faults lay between.\n"
     "REFAULTS are those that the library counted since it started: back within ten cold ages.\n"
+    "What the process starts has regions of its own, under its name and number. At most 64 "
+    "processes\n"
+    "are shown, those that live and those with most faults; what is left out is counted.\n"
     "Without CAP_BPF and CAP_PERFMON faults come from perf's events, as far as\n"
     "kernel.perf_event_paranoid lets them.\n";
 
@@ -31,25 +35,33 @@ static const char details[] =
 #define SHIM_BLOCK   64u /* what the library restores around a fault at most */
 #define SEARCH_LOOKS 25u
 #define TABLE_LINES  40u
+#define HELD_BACK    (500 * PC_MS) /* the newest faults of a thread that has no others wait so long */
 
 struct area {
 	struct region region; /* as large as it was ever seen */
 	struct pattern pattern;
 	uint64_t refaults;
+	const struct member *process; /* when all is told */
+};
+
+/* What is known of one process. */
+struct subject {
+	struct target target;
+	bool managed; /* target is attached, or was to the end */
+	unsigned looks;
+	struct area *area;
+	size_t count, room;
 };
 
 struct study {
 	struct watch watch;
 	struct kernel_view *kernel; /* or, where that is not to be had, */
 	struct perf_faults *perf;
-	struct layout layout;
-	struct target target;
-	bool managed; /* target is attached, or was to the end */
-	unsigned looks;
-	struct area *area;
-	size_t count, room;
-	uint64_t lost;	    /* faults for which there was no memory */
-	uint64_t of_others; /* of children, which have an address space of their own */
+	struct family family; /* a member's `own` is its subject, from its first fault on */
+	struct area *area;    /* of all, when all is told */
+	size_t count;
+	uint64_t lost;	      /* faults for which there was no memory */
+	uint64_t left_faults; /* of processes that are not shown */
 };
 
 /* --- areas ---------------------------------------------------------------------------------- */
@@ -60,14 +72,14 @@ static bool is_same_area(const struct region *a, const struct region *b)
 	       span_overlaps(a->start, a->end, b->start, b->end);
 }
 
-static unsigned block_of(const struct study *s, enum region_class class)
+static unsigned block_of(const struct subject *s, enum region_class class)
 {
 	if (class == REGION_FILE)
 		return FILE_BLOCK;
 	return s->managed && (class == REGION_ANON || class == REGION_HEAP) ? SHIM_BLOCK : 1;
 }
 
-static struct area *new_area(struct study *s, const struct region *region)
+static struct area *new_area(struct subject *s, const struct region *region)
 {
 	struct area *area = array_room(s->area, &s->room, s->count + 1, sizeof(*area));
 
@@ -80,7 +92,7 @@ static struct area *new_area(struct study *s, const struct region *region)
 }
 
 /* Mappings grow, at either end: an area that overlaps what is there now is the same. */
-static struct area *area_of(struct study *s, const struct region *region)
+static struct area *area_of(struct subject *s, const struct region *region)
 {
 	for (size_t i = s->count; i-- > 0;) {
 		struct region *known = &s->area[i].region;
@@ -94,16 +106,21 @@ static struct area *area_of(struct study *s, const struct region *region)
 	return new_area(s, region);
 }
 
-/* Mapped and unmapped between two looks. */
+/* Mapped and unmapped between two looks; or nothing was ever known. */
 static const struct region gone = {
     .class = REGION_UNKNOWN,
     .label = "unmapped since",
     .end = PC_ADDR_MAX,
 };
+static const struct region unread = {
+    .class = REGION_UNKNOWN,
+    .label = FAMILY_UNREAD,
+    .end = PC_ADDR_MAX,
+};
 
-static bool is_mapped(const struct study *s, const struct region *region)
+static bool is_mapped(const struct member *m, const struct region *region)
 {
-	const struct regions *r = &s->layout.regions;
+	const struct regions *r = &m->layout.regions;
 
 	for (size_t i = 0; i < r->count; i++)
 		if (is_same_area(&r->at[i], region))
@@ -112,48 +129,82 @@ static bool is_mapped(const struct study *s, const struct region *region)
 }
 
 /* After an exec addresses mean something else: what is not part of the new program goes. */
-static void drop_old_image(struct study *s)
+static void drop_old_image(void *arg, struct member *m)
 {
+	struct subject *s = m->own;
 	size_t kept = 0;
 
-	for (size_t i = 0; i < s->count; i++) {
-		if (is_mapped(s, &s->area[i].region))
+	(void)arg;
+	for (size_t i = 0; s && i < s->count; i++) {
+		if (is_mapped(m, &s->area[i].region)) {
 			s->area[kept++] = s->area[i];
-		else
-			pattern_end(&s->area[i].pattern);
+			continue;
+		}
+		m->events -= s->area[i].pattern.faults;
+		pattern_end(&s->area[i].pattern);
 	}
-	s->count = kept;
+	if (s)
+		s->count = kept;
 }
 
-static void go_on_to(struct study *s, pc_ns time)
+static void free_subject(struct subject *s)
 {
-	while (layout_advance(&s->layout, time))
-		drop_old_image(s);
+	for (size_t i = 0; s && i < s->count; i++)
+		pattern_end(&s->area[i].pattern);
+	if (s && s->managed)
+		detach(&s->target);
+	if (s)
+		free(s->area);
+	free(s);
+}
+
+static void leave_out(void *arg, struct member *m)
+{
+	struct study *s = arg;
+
+	s->left_faults += m->events;
+	free_subject(m->own);
+}
+
+static struct subject *subject_of(struct member *m)
+{
+	if (!m->own)
+		m->own = calloc(1, sizeof(struct subject));
+	return m->own;
+}
+
+static const struct region *region_of(struct member *m, pc_addr address)
+{
+	const struct region *region = layout_at(&m->layout, address);
+
+	return region ? region : m->unread ? &unread : &gone;
 }
 
 static void take_fault(void *arg, const struct kernel_fault *fault)
 {
 	struct study *s = arg;
-	const struct region *region;
-	struct area *area;
+	struct member *m = family_of(&s->family, (pid_t)fault->tgid, fault->time);
+	struct subject *of = m ? subject_of(m) : NULL;
+	struct area *area = NULL;
 
-	if (fault->tgid != (uint32_t)s->watch.pid) {
-		s->of_others++;
+	if (!m) {
+		s->left_faults++;
 		return;
 	}
-	go_on_to(s, fault->time);
-	region = layout_at(&s->layout, fault->address);
-	area = area_of(s, region ? region : &gone);
-	if (area)
-		pattern_fault(&area->pattern, fault->tid, fault->address >> PC_PAGE_SHIFT,
-			      fault->major);
-	else
+	family_advance(&s->family, m, fault->time);
+	if (of)
+		area = area_of(of, region_of(m, fault->address));
+	if (!area) {
 		s->lost++;
+		return;
+	}
+	pattern_fault(&area->pattern, fault->tid, fault->address >> PC_PAGE_SHIFT, fault->major);
+	m->events++;
 }
 
 /* --- the library ---------------------------------------------------------------------------- */
 
-static void add_refaults(struct study *s, const struct report_unit *u)
+static void add_refaults(struct subject *s, const struct report_unit *u)
 {
 	for (size_t i = 0; i < s->count && u->base; i++) {
 		struct area *a = &s->area[i];
@@ -166,13 +217,13 @@ static void add_refaults(struct study *s, const struct report_unit *u)
 }
 
 /* Now and then: the library starts when it does, and an exec brings another. */
-static void find_library(struct study *s)
+static void find_library(struct subject *s, struct member *m)
 {
 	struct refusal why;
 	struct target found;
 
-	if (s->looks++ % SEARCH_LOOKS != 0 ||
-	    attach(&found, s->watch.pid, ATTACH_READ, &why) != STATUS_OK)
+	if (s->looks++ % SEARCH_LOOKS != 0 || !layout_lives(&m->layout) ||
+	    attach(&found, m->pid, ATTACH_READ, &why) != STATUS_OK)
 		return;
 	if (s->managed)
 		detach(&s->target);
@@ -181,19 +232,21 @@ static void find_library(struct study *s)
 }
 
 /* Also when the process has ended: the segment is still there for us. */
-static void read_refaults(struct study *s)
+static void read_refaults(struct member *m)
 {
-	const struct report *r = &s->target.report;
+	struct subject *s = subject_of(m);
 	struct refusal why;
 
-	find_library(s);
+	if (!s)
+		return;
+	find_library(s, m);
 	if (!s->managed || attach_reread(&s->target, &why) != STATUS_OK)
 		return;
-	s->layout.regions.owns = report_own(r, s->layout.regions.own);
+	m->layout.regions.owns = report_own(&s->target.report, m->layout.regions.own);
 	for (size_t i = 0; i < s->count; i++)
 		s->area[i].refaults = 0;
-	for (uint32_t i = 1; i < r->unit_count; i++) {
-		struct report_unit u = report_unit(r, i);
+	for (uint32_t i = 1; i < s->target.report.unit_count; i++) {
+		struct report_unit u = report_unit(&s->target.report, i);
 
 		add_refaults(s, &u);
 	}
@@ -201,25 +254,25 @@ static void read_refaults(struct study *s)
 
 /* --- watching ------------------------------------------------------------------------------- */
 
-static void look(struct study *s)
+/* `settled`: all that happened before it was read. */
+static void look(struct study *s, pc_ns settled)
 {
-	layout_look(&s->layout);
+	family_look(&s->family);
 	if (s->kernel)
 		kernel_view_faults(s->kernel, take_fault, s);
 	else
 		perf_faults_read(s->perf, take_fault, s);
-	go_on_to(s, now_monotonic());
-	read_refaults(s);
+	family_settle(&s->family, settled);
+	for (size_t i = 0; i < s->family.count; i++)
+		read_refaults(s->family.member[i]);
+	family_prune(&s->family);
 }
 
 static void look_until_the_end(struct study *s)
 {
-	enum watch_event event;
-
-	do {
-		event = watch_wait(&s->watch, LOOK_EVERY);
-		look(s);
-	} while (event != WATCH_END);
+	while (watch_wait(&s->watch, LOOK_EVERY) != WATCH_END)
+		look(s, now_monotonic() - HELD_BACK);
+	look(s, now_monotonic());
 }
 
 /* --- saying it ------------------------------------------------------------------------------ */
@@ -229,6 +282,60 @@ static int by_faults(const void *a, const void *b)
 	const struct area *x = a, *y = b;
 
 	return (x->pattern.faults < y->pattern.faults) - (x->pattern.faults > y->pattern.faults);
+}
+
+/* Those of a process together, in the order of processes by their faults. */
+static int by_process(const void *a, const void *b)
+{
+	const struct area *x = a, *y = b;
+
+	if (x->process == y->process)
+		return by_faults(a, b);
+	if (x->process->events != y->process->events)
+		return x->process->events > y->process->events ? -1 : 1;
+	return x->process->number < y->process->number ? -1 : 1;
+}
+
+/* All areas side by side; their patterns stay where they are. */
+static bool gather(struct study *s)
+{
+	size_t all = 0;
+
+	for (size_t i = 0; i < s->family.count; i++) {
+		const struct subject *of = s->family.member[i]->own;
+
+		all += of ? of->count : 0;
+	}
+	s->area = calloc(all + 1, sizeof(*s->area));
+	for (size_t i = 0; s->area && i < s->family.count; i++) {
+		const struct member *m = s->family.member[i];
+		const struct subject *of = m->own;
+
+		for (size_t k = 0; of && k < of->count; k++) {
+			s->area[s->count] = of->area[k];
+			s->area[s->count++].process = m;
+		}
+	}
+	return s->area != NULL;
+}
+
+static bool is_managed(const struct study *s)
+{
+	for (size_t i = 0; i < s->family.count; i++) {
+		const struct subject *of = s->family.member[i]->own;
+
+		if (of && of->managed)
+			return true;
+	}
+	return false;
+}
+
+static bool has_several(const struct study *s)
+{
+	for (size_t i = 1; i < s->count; i++)
+		if (s->area[i].process != s->area[0].process)
+			return true;
+	return false;
 }
 
 static void words_of(const struct pattern *p, char *out, size_t size)
@@ -262,13 +369,30 @@ static void print_area(const struct area *a)
 	       cell_count(pattern_distance(p)).s, cell_count(a->refaults).s);
 }
 
+/* The regions with most faults of all, under their processes where there are several. */
+static void print_areas(const struct study *s)
+{
+	const size_t lines = PC_MIN(s->count, (size_t)TABLE_LINES);
+	const bool several = has_several(s);
+
+	if (several)
+		qsort(s->area, lines, sizeof(*s->area), by_process);
+	for (size_t i = 0; i < lines; i++) {
+		const struct member *m = s->area[i].process;
+
+		if (several && (!i || s->area[i - 1].process != m))
+			printf("%s%s (%d)%s, %s faults\n", ink(stdout, INK_BOLD), m->name, m->pid,
+			       ink(stdout, INK_PLAIN), cell_count(m->events).s);
+		print_area(&s->area[i]);
+	}
+}
+
 static void print_table(const struct study *s)
 {
 	printf("%s%-10s %-22s %10s %9s  %-19s %5s %9s %5s %6s %9s %9s%s\n", ink(stdout, INK_BOLD),
 	       "CLASS", "REGION", "SIZE", "FAULTS", "PATTERN", "+1", "STEP", "", "AGAIN", "APART",
 	       "REFAULTS", ink(stdout, INK_PLAIN));
-	for (size_t i = 0; i < s->count && i < TABLE_LINES; i++)
-		print_area(&s->area[i]);
+	print_areas(s);
 	if (s->count > TABLE_LINES)
 		printf("and %zu regions with fewer faults; --json or --csv has all\n",
 		       s->count - TABLE_LINES);
@@ -277,7 +401,7 @@ static void print_table(const struct study *s)
 static void print_csv(const struct study *s)
 {
 	puts("class,region,start,end,faults,major,order,repeated,steps,forward_steps,step_pages,"
-	     "step_count,step_slack,faults_again,reuse_distance,refaults");
+	     "step_count,step_slack,faults_again,reuse_distance,refaults,pid,program");
 	for (size_t i = 0; i < s->count; i++) {
 		const struct area *a = &s->area[i];
 		const struct pattern *p = &a->pattern;
@@ -285,7 +409,7 @@ static void print_csv(const struct study *s)
 		int64_t step = pattern_step(p, &count);
 
 		printf("%s,\"%s\",0x%llx,0x%llx,%llu,%llu,%s,%d,%llu,%llu,%lld,%llu,%llu,%llu,%llu,"
-		       "%llu\n",
+		       "%llu,%d,",
 		       region_class_name(a->region.class), a->region.label,
 		       (unsigned long long)a->region.start, (unsigned long long)a->region.end,
 		       (unsigned long long)p->faults, (unsigned long long)p->major,
@@ -293,7 +417,9 @@ static void print_csv(const struct study *s)
 		       (unsigned long long)p->steps, (unsigned long long)p->forward,
 		       (long long)step, (unsigned long long)count, (unsigned long long)p->slack,
 		       (unsigned long long)p->again, (unsigned long long)pattern_distance(p),
-		       (unsigned long long)a->refaults);
+		       (unsigned long long)a->refaults, a->process->pid);
+		csv_word(stdout, a->process->name);
+		putchar('\n');
 	}
 }
 
@@ -324,6 +450,8 @@ static struct json_object *area_json(const struct area *a)
 	json_number(object, "reuse_distance", (int64_t)pattern_distance(p));
 	json_number(object, "pages_forgotten", (int64_t)p->forgotten);
 	json_number(object, "refaults", (int64_t)a->refaults);
+	json_number(object, "pid", a->process->pid);
+	json_word(object, "program", a->process->name);
 	return object;
 }
 
@@ -335,8 +463,10 @@ static void print_json(const struct study *s)
 	json_number(object, "pid", s->watch.pid);
 	json_ratio(object, "seconds", watch_elapsed_ms(&s->watch));
 	json_number(object, "faults_dropped", (int64_t)missing(s));
+	json_number(object, "processes_left_out", (int64_t)s->family.left);
+	json_number(object, "faults_left_out", (int64_t)s->left_faults);
 	json_word(object, "source", s->kernel ? "bpf" : "perf");
-	json_object_object_add(object, "under_library", json_object_new_boolean(s->managed));
+	json_object_object_add(object, "under_library", json_object_new_boolean(is_managed(s)));
 	for (size_t i = 0; i < s->count; i++)
 		json_object_array_add(array, area_json(&s->area[i]));
 	json_object_object_add(object, "regions", array);
@@ -344,21 +474,30 @@ static void print_json(const struct study *s)
 	json_object_put(object);
 }
 
-static void say(struct study *s)
+static int say(struct study *s)
 {
 	const uint64_t lost = missing(s);
 
+	if (!gather(s))
+		return complain(STATUS_NO, "no memory");
 	if (s->count)
 		qsort(s->area, s->count, sizeof(*s->area), by_faults);
 	if (lost)
 		complain(STATUS_OK,
 			 "%llu faults came faster than they could be read and are missing",
 			 (unsigned long long)lost);
-	if (s->of_others)
+	if (family_lost(&s->family))
 		complain(STATUS_OK,
-			 "%llu faults of its children are not shown: each process has an address "
-			 "space of its own",
-			 (unsigned long long)s->of_others);
+			 "%llu mappings came faster than they could be read: regions of processes "
+			 "that have ended may be unknown, or those of another program",
+			 (unsigned long long)family_lost(&s->family));
+	if (s->family.left)
+		complain(
+		    STATUS_OK,
+		    "%llu processes are not shown, with %llu faults in all: at most %u are, those "
+		    "that live and those with most faults",
+		    (unsigned long long)s->family.left, (unsigned long long)s->left_faults,
+		    FAMILY_SHOWN);
 	switch (s->watch.format) {
 	case WATCH_TEXT:
 		print_table(s);
@@ -370,6 +509,7 @@ static void say(struct study *s)
 		print_csv(s);
 		break;
 	}
+	return STATUS_OK;
 }
 
 /* Programs in the kernel, or perf's events, or neither. */
@@ -403,27 +543,27 @@ static int study(struct study *s)
 
 	if (err != STATUS_OK)
 		return err;
-	layout_begin(&s->layout, s->watch.pid);
-	err = watch_release(&s->watch);
+	if (family_begin(&s->family, s->watch.pid, drop_old_image, leave_out, s) != 0)
+		err = complain(STATUS_NO, "no memory");
+	if (err == STATUS_OK)
+		err = watch_release(&s->watch);
 	if (err == STATUS_OK) {
 		look_until_the_end(s);
-		say(s);
+		err = say(s);
 	}
-	layout_end(&s->layout);
 	close_faults(s);
 	return err;
 }
 
 static void forget(struct study *s)
 {
-	for (size_t i = 0; i < s->count; i++)
-		pattern_end(&s->area[i].pattern);
+	for (size_t i = 0; i < s->family.count; i++)
+		free_subject(s->family.member[i]->own);
 	free(s->area);
-	if (s->managed)
-		detach(&s->target);
+	family_end(&s->family);
 }
 
-static const struct watch_verb verb = {.name = "access", .details = details, .one_process = true};
+static const struct watch_verb verb = {.name = "access", .details = details};
 
 int cmd_access(int argc, char **argv)
 {

@@ -13,13 +13,18 @@ static const char details[] =
     "\n"
     "The interval is the time between two looks, 100ms where none is given; a long record is "
     "shown\n"
-    "in coarser columns. Each row is a unit of 2 MiB of the process's own address space; children\n"
-    "have theirs. Layers: kernel faults, minor and major, want CAP_BPF and CAP_PERFMON; "
-    "evictions,\n"
-    "restores and the packed share want the process to run under the library, as in\n"
+    "in coarser columns. Each row is a unit of 2 MiB of one process's address space; what the "
+    "process\n"
+    "starts has rows of its own, and every form says whose a row is. At most 64 processes are "
+    "shown,\n"
+    "those that live and those with most faults; what is left out is counted.\n"
+    "Layers: kernel faults, minor and major, want CAP_BPF and CAP_PERFMON; evictions, restores "
+    "and\n"
+    "the packed share want the process to run under the library, as in\n"
     "predicomp heatmap -o map.html -- predicomp run ./app\n";
 
-#define INTERVAL (100 * PC_MS)
+#define INTERVAL   (100 * PC_MS)
+#define HEAR_EVERY (20 * PC_MS) /* of births and mappings, however long the interval */
 
 enum { OPTION_OUTPUT = 'o', OPTION_DURATION = 256 };
 
@@ -86,14 +91,14 @@ static void tell_sources(const struct observe_source source[2])
 
 static pc_ns time_left(const struct request *q, pc_ns began)
 {
-	const pc_ns now = now_monotonic();
+	const pc_ns gone = now_monotonic() - began;
 
 	if (!q->duration)
-		return 0;
-	return now - began < q->duration ? began + q->duration - now : 1;
+		return HEAR_EVERY;
+	return gone < q->duration ? PC_MIN(q->duration - gone, HEAR_EVERY) : 1;
 }
 
-static void look_until_the_end(struct request *q, struct observer *o, struct chart *c)
+static void look_until_the_end(struct request *q, struct observer *o)
 {
 	const pc_ns began = now_monotonic();
 	enum watch_event event = WATCH_INTERVAL;
@@ -101,34 +106,40 @@ static void look_until_the_end(struct request *q, struct observer *o, struct cha
 	while (event != WATCH_END && !(q->duration && now_monotonic() - began >= q->duration)) {
 		if (event == WATCH_INTERVAL)
 			observe_look(o);
-		process_name(q->watch.pid, c->program, sizeof(c->program));
+		else
+			observe_hear(o);
 		event = watch_wait(&q->watch, time_left(q, began));
 	}
 	observe_look(o);
 }
 
-static int show(struct chart *c, struct observer *o, const struct request *q)
+static int show(const struct observed *o, time_t began, const struct request *q)
 {
-	struct observe_source source[2];
-	struct matrix m = observe_end(o, source);
-	int err;
+	const struct observe_source *source = o->source;
+	const struct chart c = {.seen = o, .m = &o->m, .began = began};
 
-	c->m = &m;
-	c->source = source;
 	tell_sources(source);
 	if (source[SOURCE_KERNEL].present || source[SOURCE_SHIM].present)
-		err = give(c, q);
+		return give(&c, q);
+	return complain(STATUS_NO, "nothing of process %d can be seen", q->watch.pid);
+}
+
+static int end(struct observer *o, time_t began, const struct request *q)
+{
+	struct observed seen;
+	int err = STATUS_NO;
+
+	if (observe_end(o, &seen))
+		err = show(&seen, began, q);
 	else
-		err = complain(STATUS_NO, "nothing of process %d can be seen", c->pid);
-	matrix_free(&m);
-	c->m = NULL;
-	c->source = NULL;
+		complain(STATUS_NO, "no memory");
+	observed_free(&seen);
 	return err;
 }
 
 static int record(struct request *q)
 {
-	struct chart c = {.pid = q->watch.pid, .began = time(NULL)};
+	const time_t began = time(NULL);
 	struct observer *o = observe_begin(q->watch.pid, q->watch.pidfd, q->watch.interval);
 	int err;
 
@@ -136,14 +147,13 @@ static int record(struct request *q)
 		return complain(STATUS_NO, "no memory");
 	err = watch_release(&q->watch);
 	if (err == STATUS_OK)
-		look_until_the_end(q, o, &c);
-	return err == STATUS_OK ? show(&c, o, q) : err;
+		look_until_the_end(q, o);
+	return err == STATUS_OK ? end(o, began, q) : err;
 }
 
 static const struct watch_verb verb = {
     .name = "heatmap",
     .details = details,
-    .one_process = true,
     .options = options,
     .letters = "o:",
     .take = take_option,

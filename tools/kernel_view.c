@@ -4,12 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "bpf/faults.h"
 
 #define EVENT_BYTES (32u << 20) /* some 600 000 faults between two looks */
 
+/* One place of the table of units, as it was at the last call. */
+struct unit_seen {
+	uint64_t minor, major;
+};
+
 struct kernel_view {
 	struct faults *faults;
+	struct unit_seen *seen; /* by place */
+	size_t seen_room, place;
 	kernel_unit_fn *unit_fn;
 	kernel_fault_fn *fault_fn;
 	void *arg;
@@ -19,6 +27,7 @@ static void give_up(struct kernel_view *k)
 {
 	if (k->faults)
 		faults_close(k->faults);
+	free(k->seen);
 	free(k);
 }
 
@@ -54,17 +63,27 @@ void kernel_view_close(struct kernel_view *k)
 
 static void hand_unit(void *arg, const struct unit_record *unit)
 {
-	const struct kernel_view *k = arg;
+	struct kernel_view *k = arg;
+	/* Once each: the kernel goes on counting. */
+	const struct unit_seen now = {__atomic_load_n(&unit->minor, __ATOMIC_RELAXED),
+				      __atomic_load_n(&unit->major, __ATOMIC_RELAXED)};
+	struct unit_seen *seen = array_room(k->seen, &k->seen_room, k->place + 1, sizeof(*seen));
 
-	if (unit->minor || unit->major)
-		k->unit_fn(k->arg, unit->key.tgid, unit->key.unit << PC_UNIT_SHIFT, unit->minor,
-			   unit->major);
+	if (!seen)
+		return;
+	k->seen = seen;
+	seen += k->place++;
+	if (now.minor != seen->minor || now.major != seen->major)
+		k->unit_fn(k->arg, unit->key.tgid, unit->key.unit << PC_UNIT_SHIFT,
+			   now.minor - seen->minor, now.major - seen->major);
+	*seen = now;
 }
 
 int kernel_view_units(struct kernel_view *k, kernel_unit_fn *fn, void *arg)
 {
 	k->unit_fn = fn;
 	k->arg = arg;
+	k->place = 0;
 	return faults_units(k->faults, hand_unit, k);
 }
 

@@ -21,7 +21,7 @@ enum kernel_view_kind { KERNEL_UNITS, KERNEL_EVENTS };
 struct kernel_view *kernel_view_open(int pidfd, enum kernel_view_kind kind, char *why, size_t size);
 void kernel_view_close(struct kernel_view *k);
 
-/* All units in which something was counted, with all that was counted so far. 0 or -errno. */
+/* All units in which something was counted since the last call, with how much. 0 or -errno. */
 typedef void kernel_unit_fn(void *arg, uint32_t tgid, pc_addr base, uint64_t minor, uint64_t major);
 int kernel_view_units(struct kernel_view *k, kernel_unit_fn *fn, void *arg);
 

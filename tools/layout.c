@@ -1,170 +1,59 @@
 #include "layout.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
 
 #include "array.h"
 
-#define RING_BYTES (32u * PC_PAGE) /* some thousand mappings between two looks */
 #define MAPS_EVERY PC_SEC
 
 /* brk() begins at most this far above the program. */
 #define HEAP_WITHIN (2ull << 30)
 
-struct layout_change {
-	pc_ns time;
-	bool exec; /* or `region` was mapped */
-	struct region region;
-};
-
-/* What follows a record, as asked for by sample_type. */
-struct trailer {
-	uint32_t pid, tid;
-	uint64_t time;
-};
-
-struct mmap_record {
-	struct perf_event_header header;
-	uint32_t pid, tid;
-	uint64_t start, length, offset;
-	char name[];
-};
-
-struct comm_record {
-	struct perf_event_header header;
-	uint32_t pid, tid;
-};
-
-/* --- hearing of changes --------------------------------------------------------------------- */
-
-static void forget_told(struct layout *l)
-{
-	memmove(l->change, l->change + l->next, (l->count - l->next) * sizeof(*l->change));
-	l->count -= l->next;
-	l->next = 0;
-}
-
-static struct layout_change *new_change(struct layout *l)
-{
-	struct layout_change *change =
-		array_room(l->change, &l->room, l->count + 1, sizeof(*change));
-
-	if (!change)
-		return NULL;
-	l->change = change;
-	return &l->change[l->count++];
-}
-
-static pc_ns time_of(const struct perf_event_header *record)
-{
-	struct trailer trailer;
-
-	memcpy(&trailer, (const char *)record + record->size - sizeof(trailer), sizeof(trailer));
-	return trailer.time;
-}
-
-static void take_mapping(struct layout *l, const struct mmap_record *m)
-{
-	struct layout_change *change = m->pid == (uint32_t)l->pid ? new_change(l) : NULL;
-
-	if (!change) {
-		l->lost += m->pid == (uint32_t)l->pid;
-		return;
-	}
-	*change = (struct layout_change){.time = time_of(&m->header)};
-	change->region.start = m->start;
-	change->region.end = m->start + m->length;
-	region_name(&change->region, strcmp(m->name, "//anon") == 0 ? "" : m->name);
-}
-
-static void take_exec(struct layout *l, const struct comm_record *c)
-{
-	struct layout_change *change = c->pid == (uint32_t)l->pid ? new_change(l) : NULL;
-
-	if (change)
-		*change = (struct layout_change){.time = time_of(&c->header), .exec = true};
-}
-
-static void take_record(void *arg, const struct perf_event_header *record)
-{
-	if (record->type == PERF_RECORD_MMAP)
-		take_mapping(arg, (const struct mmap_record *)record);
-	else if (record->type == PERF_RECORD_COMM && record->misc & PERF_RECORD_MISC_COMM_EXEC)
-		take_exec(arg, (const struct comm_record *)record);
-}
-
-static int by_time(const void *a, const void *b)
-{
-	const struct layout_change *x = a, *y = b;
-
-	return (x->time > y->time) - (x->time < y->time);
-}
-
-static void hear(struct layout *l)
-{
-	const uint64_t lost = l->rings.lost;
-
-	forget_told(l);
-	l->heard = now_monotonic();
-	perf_rings_read(&l->rings, take_record, l);
-	if (l->count)
-		qsort(l->change, l->count, sizeof(*l->change), by_time);
-	if (l->rings.lost != lost)
-		l->next_maps = 0;
-}
-
-/* --- the layout ----------------------------------------------------------------------------- */
-
-/* Without an event that counts nothing perf would tell nothing. */
-static int listen(struct layout *l)
-{
-	const struct perf_event_attr attr = {
-	    .type = PERF_TYPE_SOFTWARE,
-	    .size = sizeof(attr),
-	    .config = PERF_COUNT_SW_DUMMY,
-	    .sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME,
-	    .sample_id_all = 1,
-	    .inherit = 1,
-	    .exclude_kernel = 1,
-	    .mmap = 1,
-	    .mmap_data = 1,
-	    .comm = 1,
-	    .comm_exec = 1,
-	    .use_clockid = 1,
-	    .clockid = CLOCK_MONOTONIC,
-	};
-	int err = perf_rings_begin(&l->rings, RING_BYTES);
-
-	return err ? err : perf_rings_add(&l->rings, l->pid, &attr);
-}
-
 void layout_begin(struct layout *l, pid_t pid)
 {
-	*l = (struct layout){.pid = pid};
-	l->told = listen(l) == 0;
-	if (!l->told)
-		perf_rings_end(&l->rings);
-	image_changed(&l->image, pid);
-	layout_refresh(l);
+	*l = (struct layout){.pid = pid, .process = pidfd_open(pid, 0)};
+}
+
+static void let_go(struct layout *l)
+{
+	if (l->process >= 0)
+		close(l->process);
+	l->process = -1;
 }
 
 void layout_end(struct layout *l)
 {
-	if (l->told)
-		perf_rings_end(&l->rings);
+	let_go(l);
 	regions_free(&l->regions);
-	free(l->change);
 }
 
-void layout_look(struct layout *l)
+int layout_copy(struct layout *child, const struct layout *parent)
 {
-	l->asked = false;
-	if (!l->told && image_changed(&l->image, l->pid))
-		l->other = regions_read(&l->regions, l->pid) == 0;
-	if (now_monotonic() >= l->next_maps)
-		layout_refresh(l);
+	const struct regions *from = &parent->regions;
+	struct regions *to = &child->regions;
+	struct region *at =
+	    from->count ? array_room(to->at, &to->room, from->count, sizeof(*at)) : to->at;
+
+	to->count = 0;
+	if (!at && from->count)
+		return -ENOMEM;
+	to->at = at;
+	if (from->count)
+		memcpy(at, from->at, from->count * sizeof(*at));
+	to->count = from->count;
+	child->program = parent->program;
+	return 0;
+}
+
+void layout_exec(struct layout *l)
+{
+	l->regions.count = 0;
+	l->program = (struct region){0};
 }
 
 /* To the program belongs what lies against it, as its bss does. */
@@ -179,8 +68,9 @@ static bool is_of_program(struct region *program, const struct region *one)
 	return true;
 }
 
-static int put(struct layout *l, struct region one)
+int layout_put(struct layout *l, const struct region *region)
 {
+	struct region one = *region;
 	const bool inside = is_of_program(&l->program, &one);
 
 	if (l->program.end && !inside && one.class == REGION_ANON && one.start > l->program.end &&
@@ -189,27 +79,26 @@ static int put(struct layout *l, struct region one)
 	return regions_put(&l->regions, &one);
 }
 
-bool layout_advance(struct layout *l, pc_ns time)
+bool layout_lives(struct layout *l)
 {
-	const bool other = l->other;
+	struct pollfd fd = {.fd = l->process, .events = POLLIN};
 
-	l->other = false;
-	if (!l->told)
-		return other;
-	if (time > l->heard)
-		hear(l);
-	while (l->next < l->count && l->change[l->next].time <= time) {
-		const struct layout_change *change = &l->change[l->next++];
+	if (l->process >= 0 && poll(&fd, 1, 0) != 0)
+		let_go(l);
+	return l->process >= 0;
+}
 
-		if (change->exec) {
-			l->regions.count = 0;
-			l->program = (struct region){0};
-			return true;
-		}
-		if (put(l, change->region) != 0)
-			l->lost++;
-	}
-	return false;
+void layout_look(struct layout *l)
+{
+	l->asked = false;
+	if (now_monotonic() >= l->next_maps)
+		layout_refresh(l);
+}
+
+bool layout_replaced(struct layout *l)
+{
+	return layout_lives(l) && image_changed(&l->image, l->pid) &&
+	       regions_read(&l->regions, l->pid) == 0;
 }
 
 const struct region *layout_at(struct layout *l, pc_addr addr)
@@ -226,5 +115,5 @@ const struct region *layout_at(struct layout *l, pc_addr addr)
 int layout_refresh(struct layout *l)
 {
 	l->next_maps = now_monotonic() + MAPS_EVERY;
-	return regions_update(&l->regions, l->pid);
+	return layout_lives(l) ? regions_update(&l->regions, l->pid) : -ESRCH;
 }

@@ -1,60 +1,57 @@
 /*
- * layout.h - what lies where in a process, and what lay there when something happened.
+ * layout.h - what lies where in one process: what it was told to have mapped, and what maps says.
  *
- * WHY     /proc/PID/maps says only what is mapped at the moment of asking, and nothing of a process
- *         that has ended. Who asks after a fault comes too late for a program that lives 20 ms.
- * DESIGN  The kernel tells perf of every mapping as it is made, and of every exec; each comes with
- *         its time and is kept in a ring until it is read, also when the process has ended.
- *         layout_advance() lays them on the address space in their order. Nothing is taken away
- *         when it is unmapped: it stays where it was until something else comes there.
+ * DESIGN  Nothing is taken away when it is unmapped: it stays where it was until something else
+ *         comes there.
  *         perf calls a heap so from its second growth on: the first is known by its place, a random
  *         way above the program. What perf does not tell at all is the name that a program gives to
  *         anonymous memory, and what mremap() moved: maps is read too, now and then, and when an
- *         address is unknown. Where perf's events are not permitted, maps is all there is.
+ *         address is unknown. Process numbers are reused, so it is read only while the pidfd says
+ *         that the process lives.
  */
 #ifndef PC_TOOLS_LAYOUT_H
 #define PC_TOOLS_LAYOUT_H
 
 #include "image.h"
-#include "perf_rings.h"
 #include "regions.h"
 
-struct layout_change;
-
 struct layout {
-	struct regions regions; /* as far as layout_advance() has come */
+	struct regions regions;
 	/* below: layout.c's own */
 	pid_t pid;
-	bool told;	       /* perf tells of mappings */
+	int process;	       /* its pidfd; -1: it has ended, or there are too many to keep one */
 	bool asked;	       /* maps was read for an unknown address since layout_look() */
-	bool other;	       /* not told: another image was found */
 	struct region program; /* what the last exec mapped first, and all that adjoins it */
 	struct image image;
-	struct perf_rings rings;
-	uint64_t lost;	 /* records that are made up for by reading maps */
-	pc_ns heard;	 /* all that happened before this is in `change` */
-	pc_ns next_maps; /* when to read it again */
-	struct layout_change *change;
-	size_t next, count, room;
+	pc_ns next_maps; /* when to read it again; 0: as soon as possible */
 };
 
-/* From now on; what is there already is read, as far as this user may. */
+/* Nothing is read yet. */
 void layout_begin(struct layout *l, pid_t pid);
 void layout_end(struct layout *l);
+
+/* What a child begins with. 0 or -ENOMEM, and it begins with nothing. */
+int layout_copy(struct layout *child, const struct layout *parent);
+
+/* Nothing is mapped yet of the new image. */
+void layout_exec(struct layout *l);
+
+/* `region` was mapped. 0 or -ENOMEM. */
+int layout_put(struct layout *l, const struct region *region);
 
 /* Once a look, before anything is asked: maps is read where it is time. */
 void layout_look(struct layout *l);
 
-/*
- * To how things were at `time`, a time of CLOCK_MONOTONIC that never goes back. True at an exec,
- * when nothing is mapped yet of the new image: call it again to go on.
- */
-bool layout_advance(struct layout *l, pc_ns time);
+/* True when there is another image than at the last call, and all is read that is mapped of it. */
+bool layout_replaced(struct layout *l);
 
 /* The region of `addr`, or NULL when nothing was ever seen there. */
 const struct region *layout_at(struct layout *l, pc_addr addr);
 
-/* All that is there now, and all that maps says of it. 0 or -errno. */
+/* All that is there now, and all that maps says of it. 0 or -errno; -ESRCH when it has ended. */
 int layout_refresh(struct layout *l);
+
+/* False once it has ended; what is known of it stays. */
+bool layout_lives(struct layout *l);
 
 #endif

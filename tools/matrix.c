@@ -30,14 +30,16 @@ void matrix_free(struct matrix *m)
 
 /* --- rows ----------------------------------------------------------------------------------- */
 
-static size_t home(const struct matrix *m, pc_addr start)
+static size_t home(const struct matrix *m, uint32_t process, pc_addr start)
 {
-	return (size_t)((start / PC_UNIT) * 0x9e3779b97f4a7c15ull >> 20) & (m->slots - 1);
+	const uint64_t key = start / PC_UNIT ^ (uint64_t)process << 40;
+
+	return (size_t)(key * 0x9e3779b97f4a7c15ull >> 40) & (m->slots - 1);
 }
 
 static void enter(struct matrix *m, uint32_t number)
 {
-	size_t i = home(m, m->row[number].start);
+	size_t i = home(m, m->row[number].process, m->row[number].start);
 
 	while (m->slot[i])
 		i = (i + 1) & (m->slots - 1);
@@ -70,21 +72,26 @@ static bool grow_rows(struct matrix *m)
 	return true;
 }
 
-struct matrix_row *matrix_row(struct matrix *m, pc_addr addr)
+static bool is_of(const struct matrix_row *row, uint32_t process, pc_addr start)
+{
+	return row->start == start && row->process == process;
+}
+
+struct matrix_row *matrix_row(struct matrix *m, uint32_t process, pc_addr addr)
 {
 	const pc_addr start = unit_floor(addr);
 	struct matrix_row *row;
 
-	for (size_t i = m->slots ? home(m, start) : 0; m->slots && m->slot[i];
+	for (size_t i = m->slots ? home(m, process, start) : 0; m->slots && m->slot[i];
 	     i = (i + 1) & (m->slots - 1))
-		if (m->row[m->slot[i] - 1].start == start)
+		if (is_of(&m->row[m->slot[i] - 1], process, start))
 			return &m->row[m->slot[i] - 1];
 	if (m->row_count == m->row_room && !grow_rows(m)) {
 		m->failed = true;
 		return NULL;
 	}
 	row = &m->row[m->row_count];
-	*row = (struct matrix_row){.start = start};
+	*row = (struct matrix_row){.start = start, .process = process};
 	m->last[m->row_count] = NO_CELL;
 	enter(m, (uint32_t)m->row_count++);
 	return row;
@@ -233,6 +240,8 @@ static int by_address(const void *a, const void *b)
 {
 	const struct matrix_row *const *x = a, *const *y = b;
 
+	if ((*x)->process != (*y)->process)
+		return (*x)->process < (*y)->process ? -1 : 1;
 	return ((*x)->start > (*y)->start) - ((*x)->start < (*y)->start);
 }
 
@@ -255,13 +264,13 @@ static void merge_rows(struct matrix_row *to, const struct matrix_row *from)
 	}
 }
 
-/* Rows that share a slice of row_bytes, and a class and name: one pixel must not mix two of them.
- */
+/* Rows of a process that share a slice of row_bytes, and a class and name: one pixel must not mix
+ * two of them. */
 static bool same_slice(const struct matrix *m, const struct matrix_row *a,
 		       const struct matrix_row *b)
 {
-	return a->start / m->row_bytes == b->start / m->row_bytes && a->class == b->class &&
-	       strcmp(a->label, b->label) == 0;
+	return a->process == b->process && a->start / m->row_bytes == b->start / m->row_bytes &&
+	       a->class == b->class && strcmp(a->label, b->label) == 0;
 }
 
 static size_t count_slices(const struct matrix *m, struct matrix_row *const *order, size_t n)
@@ -299,7 +308,7 @@ static void renumber_cells(struct matrix *m, const uint32_t *number, uint32_t *l
 	}
 }
 
-/* order[0..n): the rows that stay, by address. number[] gets the new number of each old row. */
+/* order[0..n): the rows that stay, in their order. number[] gets the new number of each old row. */
 static size_t join_rows(const struct matrix *m, struct matrix_row *const *order, size_t n,
 			struct matrix_row *to, uint32_t *number)
 {

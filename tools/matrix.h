@@ -1,7 +1,7 @@
 /*
- * matrix.h - what happened where and when: address x time, for each layer of layers.def.
+ * matrix.h - what happened where and when: process and address x time, for each layer of layers.def.
  *
- * DESIGN  A row is a slice of the address space, a unit of 2 MiB; a column is a span of time. Only
+ * DESIGN  A row is a slice of one process's address space, a unit of 2 MiB; a column is a span of time. Only
  *         cells in which something happened are kept, in the order of their columns. Both sides are
  *         bounded: when the columns are used up, neighbours are joined in pairs and columns are
  *         twice as long from then on; when there are too many rows, they are joined likewise at the
@@ -35,11 +35,11 @@ extern const struct layer_kind layer_kinds[LAYERS];
 
 struct matrix_row {
 	pc_addr start;
+	uint32_t process; /* whose address space: a number that the watcher gave */
 	enum region_class class;
 	char label[REGION_LABEL];
 	uint64_t total[LAYERS]; /* of a level: its largest value */
 	uint32_t level;		/* as last told */
-	uint64_t seen[LAYERS];	/* the watcher's: what the source had counted so far */
 };
 
 struct matrix_cell {
@@ -70,20 +70,20 @@ void matrix_free(struct matrix *m);
 void matrix_at(struct matrix *m, pc_ns elapsed);
 
 /* The row of the unit at `addr`; NULL when there is no memory. Valid until the next call. */
-struct matrix_row *matrix_row(struct matrix *m, pc_addr addr);
+struct matrix_row *matrix_row(struct matrix *m, uint32_t process, pc_addr addr);
 
 void matrix_add(struct matrix *m, struct matrix_row *row, enum layer layer, uint64_t count);
 void matrix_level(struct matrix *m, struct matrix_row *row, uint32_t pages);
 
 /*
- * Takes back all that was added to rows for which `gone` is true; returns how much that was of each
- * layer. They stay, empty, for the sake of `seen`.
+ * Takes back all that was added to rows for which `gone` is true, and adds how much that was of
+ * each layer to `dropped`. The rows stay, empty.
  */
 typedef bool matrix_gone_fn(void *arg, const struct matrix_row *row);
 void matrix_drop(struct matrix *m, matrix_gone_fn *gone, void *arg, uint64_t dropped[LAYERS]);
 
 /*
- * Rows by address, without those in which nothing happened, joined until there are no more than
+ * Rows by process and address, without those in which nothing happened, joined until there are no more than
  * MATRIX_ROWS; cells by row, then column. Nothing may be added after it.
  */
 void matrix_finish(struct matrix *m);

@@ -1,36 +1,22 @@
 #include "observe.h"
 
-#include "array.h"
-#include "kernel_view.h"
-#include "layout.h"
-
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SEARCH_EVERY (500 * PC_MS) /* for a segment that is not there yet */
-
-/* One row of the segment's unit table as it was at the last look. */
-struct unit_seen {
-	uint64_t base;
-	uint32_t generation;
-	uint32_t packed, restored, away;
-};
+#include "kernel_view.h"
+#include "shim_view.h"
 
 struct observer {
-	pid_t pid;
-	pc_ns began, next_search;
+	pc_ns began;
 	struct matrix matrix;
-	struct layout layout;
-	struct target target;
+	struct family family;	    /* a member's `own` is its shim_view, from its first look on */
 	struct kernel_view *kernel; /* NULL where it is not to be had */
-	bool attached;
-	bool fresh; /* and not read yet: what it counted before the record began is not in it */
-	struct unit_seen *seen; /* by row of the unit table */
-	size_t seen_room;
-	uint32_t unlisted;  /* pages packed or restored in units without a row */
-	uint64_t of_others; /* faults of children, of the last look */
 	struct observe_source source[2];
-	uint64_t dropped[LAYERS]; /* of images before this one */
+	uint32_t unlisted;	  /* pages in units without a row, of those that left */
+	uint64_t unshown;	  /* faults of processes that left */
+	uint64_t dropped[LAYERS]; /* of images before the last of each */
+	uint64_t left[LAYERS];	  /* of processes that left, until then */
 };
 
 /* --- labels --------------------------------------------------------------------------------- */
@@ -49,183 +35,132 @@ static bool is_empty(const struct matrix_row *row)
 	return true;
 }
 
-static const struct region *region_of(const struct observer *o, const struct matrix_row *row)
+static const struct region *region_of(const struct member *m, const struct matrix_row *row)
 {
-	return regions_main(&o->layout.regions, row->start, row->start + PC_UNIT);
+	return regions_main(&m->layout.regions, row->start, row->start + PC_UNIT);
+}
+
+/* What lies there may be in maps alone, which is read once a look. */
+static const struct region *region_now(struct member *m, const struct matrix_row *row)
+{
+	const struct region *r = region_of(m, row);
+
+	if (r || is_empty(row))
+		return r;
+	layout_at(&m->layout, row->start);
+	return region_of(m, row);
 }
 
 /*
  * Rows get the name of what lies there mostly, as soon as something does. A row keeps its name:
- * what was counted was counted in that. False when some have none yet.
+ * what was counted was counted in that.
  */
-static bool label_rows(struct observer *o)
+static void label_rows(struct observer *o)
 {
-	bool all = true;
-
 	for (size_t i = 0; i < o->matrix.row_count; i++) {
 		struct matrix_row *row = &o->matrix.row[i];
-		const struct region *r = NULL;
+		struct member *m = NULL;
+		const struct region *r;
 
 		if (row->class == REGION_UNKNOWN)
-			r = region_of(o, row);
+			m = family_numbered(&o->family, row->process);
+		if (!m)
+			continue;
+		r = region_now(m, row);
 		if (r)
 			label_row(row, r);
-		all &= row->class != REGION_UNKNOWN || is_empty(row);
+		else if (m->unread)
+			snprintf(row->label, sizeof(row->label), FAMILY_UNREAD);
 	}
-	return all;
-}
-
-/* --- the image ------------------------------------------------------------------------------ */
-
-static bool is_not_mapped(void *arg, const struct matrix_row *row)
-{
-	const struct observer *o = arg;
-
-	return !region_of(o, row);
-}
-
-/* An address means nothing across an exec: what is not part of the new image goes. */
-static void go_on_to(struct observer *o, pc_ns now)
-{
-	bool exec = false;
-
-	while (layout_advance(&o->layout, now))
-		exec = true;
-	if (exec) {
-		matrix_drop(&o->matrix, is_not_mapped, o, o->dropped);
-		o->next_search = 0;
-	}
-	if (!label_rows(o) && layout_refresh(&o->layout) == 0)
-		label_rows(o);
-}
-
-/* --- the segment ---------------------------------------------------------------------------- */
-
-static void forget_segment(struct observer *o)
-{
-	if (o->attached)
-		detach(&o->target);
-	o->attached = false;
-	if (o->seen)
-		memset(o->seen, 0, o->seen_room * sizeof(*o->seen));
-}
-
-/* A pager that is stopped and started again, by an exec or by itself, has another segment. */
-static bool is_same_pager(const struct observer *o, const struct target *t)
-{
-	return o->attached && o->target.report.segment->start_ns == t->report.segment->start_ns;
-}
-
-static void search_segment(struct observer *o, pc_ns now)
-{
-	struct observe_source *source = &o->source[SOURCE_SHIM];
-	struct refusal why;
-	struct target found;
-
-	if (now < o->next_search)
-		return;
-	o->next_search = now + SEARCH_EVERY;
-	if (attach(&found, o->pid, ATTACH_READ, &why) != STATUS_OK) {
-		if (!source->present && why.status != STATUS_NO)
-			snprintf(source->text, sizeof(source->text), "%s", why.text);
-		return;
-	}
-	if (is_same_pager(o, &found)) {
-		detach(&found);
-		return;
-	}
-	forget_segment(o);
-	o->target = found;
-	o->attached = true;
-	o->fresh = found.report.segment->start_ns < o->began;
-	source->present = true;
-	source->text[0] = '\0';
-}
-
-/* Row 0 has no address: what it counts is only said, not drawn. */
-static void take_unlisted(struct observer *o, const struct report_unit *u)
-{
-	o->unlisted = u->value[REPORT_UNIT_packed] + u->value[REPORT_UNIT_restored];
-}
-
-static void take_unit_row(struct observer *o, const struct report_unit *u, struct unit_seen *seen)
-{
-	struct matrix_row *row;
-
-	if (seen->generation != u->generation || seen->base != u->base) {
-		/* The unit that had the row is managed no longer, so nothing of it is away. */
-		if (seen->away && (row = matrix_row(&o->matrix, seen->base)))
-			matrix_level(&o->matrix, row, row->level - seen->away);
-		*seen = (struct unit_seen){.base = u->base, .generation = u->generation};
-	}
-	if (o->fresh) {
-		seen->packed = u->value[REPORT_UNIT_packed];
-		seen->restored = u->value[REPORT_UNIT_restored];
-	}
-	row = u->base ? matrix_row(&o->matrix, u->base) : NULL;
-	if (!row)
-		return;
-	matrix_add(&o->matrix, row, LAYER_evictions, u->value[REPORT_UNIT_packed] - seen->packed);
-	matrix_add(&o->matrix, row, LAYER_restores,
-		   u->value[REPORT_UNIT_restored] - seen->restored);
-	matrix_level(&o->matrix, row, row->level - seen->away + u->value[REPORT_UNIT_away]);
-	seen->packed = u->value[REPORT_UNIT_packed];
-	seen->restored = u->value[REPORT_UNIT_restored];
-	seen->away = u->value[REPORT_UNIT_away];
 }
 
 /* Rows that were named before it was known whose memory they are. */
-static void name_own_rows(struct observer *o)
+static void name_own_rows(struct observer *o, struct member *m)
 {
+	if (layout_refresh(&m->layout) != 0)
+		return;
 	for (size_t i = 0; i < o->matrix.row_count; i++) {
 		struct matrix_row *row = &o->matrix.row[i];
-		const struct region *r = region_of(o, row);
+		const struct region *r = row->process == m->number ? region_of(m, row) : NULL;
 
 		if (row->class == REGION_ANON && r && r->class == REGION_SHIM)
 			label_row(row, r);
 	}
 }
 
-static void take_own(struct observer *o)
-{
-	struct regions *known = &o->layout.regions;
-	struct pc_span own[PC_OWN_MAX] = {{0, 0}};
-	uint32_t n = report_own(&o->target.report, own);
+/* --- processes ------------------------------------------------------------------------------ */
 
-	if (n == known->owns && memcmp(own, known->own, n * sizeof(*own)) == 0)
-		return;
-	memcpy(known->own, own, sizeof(own));
-	known->owns = n;
-	if (layout_refresh(&o->layout) == 0)
-		name_own_rows(o);
+static void look_for_segment(void *arg, struct member *m)
+{
+	(void)arg;
+	if (m->own)
+		shim_view_again(m->own);
 }
 
-static void look_at_segment(struct observer *o, pc_ns now)
+static bool is_of(void *arg, const struct matrix_row *row)
 {
-	const struct report *r = &o->target.report;
-	struct unit_seen *seen = NULL;
-	struct refusal why;
-	struct report_unit u;
+	const struct member *m = arg;
 
-	search_segment(o, now);
-	if (!o->attached)
+	return row->process == m->number;
+}
+
+static void leave_out(void *arg, struct member *m)
+{
+	struct observer *o = arg;
+
+	matrix_drop(&o->matrix, is_of, m, o->left);
+	if (!m->own)
 		return;
-	if (attach_reread(&o->target, &why) == STATUS_OK)
-		seen = array_room(o->seen, &o->seen_room, PC_MAX(r->unit_count, 1u), sizeof(*seen));
-	if (!seen) {
-		forget_segment(o);
+	o->unlisted += shim_view_unlisted(m->own);
+	shim_view_end(m->own);
+	free(m->own);
+}
+
+static bool is_of_old_image(void *arg, const struct matrix_row *row)
+{
+	const struct observer *o = arg;
+	const struct member *m = family_numbered(&o->family, row->process);
+
+	return m && m->became && !region_of(m, row);
+}
+
+/* An address means nothing across an exec: what is not part of the new image goes. */
+static void drop_old_images(struct observer *o)
+{
+	bool became = false;
+
+	for (size_t i = 0; i < o->family.count; i++)
+		became |= o->family.member[i]->became;
+	if (!became)
 		return;
+	matrix_drop(&o->matrix, is_of_old_image, o, o->dropped);
+	for (size_t i = 0; i < o->family.count; i++)
+		o->family.member[i]->became = false;
+}
+
+/* --- the segments --------------------------------------------------------------------------- */
+
+static struct shim_view *view_of(struct observer *o, struct member *m)
+{
+	if (!m->own) {
+		m->own = calloc(1, sizeof(struct shim_view));
+		if (m->own)
+			shim_view_begin(m->own, o->began);
 	}
-	o->seen = seen;
-	take_own(o);
-	for (uint32_t i = 0; i < r->unit_count; i++) {
-		u = report_unit(r, i);
-		if (i == 0)
-			take_unlisted(o, &u);
-		else
-			take_unit_row(o, &u, &o->seen[i]);
+	return m->own;
+}
+
+static void look_at_segments(struct observer *o, pc_ns now)
+{
+	for (size_t i = 0; i < o->family.count; i++) {
+		struct member *m = o->family.member[i];
+		struct shim_view *v = view_of(o, m);
+
+		if (v && shim_view_look(v, m, &o->matrix, now))
+			name_own_rows(o, m);
+		if (v && v->present)
+			o->source[SOURCE_SHIM].present = true;
 	}
-	o->fresh = false;
 }
 
 /* --- the kernel ----------------------------------------------------------------------------- */
@@ -238,34 +173,19 @@ static void open_kernel(struct observer *o, int process)
 	source->present = o->kernel != NULL;
 }
 
-static void add_since(struct observer *o, struct matrix_row *row, enum layer layer, uint64_t count)
-{
-	matrix_add(&o->matrix, row, layer, count - row->seen[layer]);
-	row->seen[layer] = count;
-}
-
 static void take_kernel_unit(void *arg, uint32_t tgid, pc_addr base, uint64_t minor, uint64_t major)
 {
 	struct observer *o = arg;
-	struct matrix_row *row = tgid == (uint32_t)o->pid ? matrix_row(&o->matrix, base) : NULL;
+	struct member *m = family_now(&o->family, (pid_t)tgid);
+	struct matrix_row *row = m ? matrix_row(&o->matrix, m->number, base) : NULL;
 
-	if (tgid != (uint32_t)o->pid)
-		o->of_others += minor + major;
+	if (!m)
+		o->unshown += minor + major;
 	if (!row)
 		return;
-	add_since(o, row, LAYER_minor, minor);
-	add_since(o, row, LAYER_major, major);
-}
-
-static void tell_refused(struct observer *o)
-{
-	struct observe_source *s = &o->source[SOURCE_KERNEL];
-	uint64_t refused = o->kernel ? kernel_view_refused(o->kernel) : 0;
-
-	if (refused)
-		snprintf(s->text, sizeof(s->text),
-			 "%llu faults were in units beyond the table's %u, and are not shown",
-			 (unsigned long long)refused, KERNEL_UNITS_MAX);
+	matrix_add(&o->matrix, row, LAYER_minor, minor);
+	matrix_add(&o->matrix, row, LAYER_major, major);
+	m->events += minor + major;
 }
 
 /* --- all of it ------------------------------------------------------------------------------ */
@@ -276,79 +196,174 @@ struct observer *observe_begin(pid_t pid, int process, pc_ns interval)
 
 	if (!o)
 		return NULL;
-	o->pid = pid;
 	o->began = now_monotonic();
 	matrix_begin(&o->matrix, interval);
 	open_kernel(o, process);
-	layout_begin(&o->layout, pid);
-	return o;
+	if (family_begin(&o->family, pid, look_for_segment, leave_out, o) == 0)
+		return o;
+	observe_end(o, NULL);
+	return NULL;
 }
 
 void observe_look(struct observer *o)
 {
 	const pc_ns now = now_monotonic();
 
-	layout_look(&o->layout);
+	family_look(&o->family);
+	/* Whoever was born until now is known before something is counted in it. */
+	family_settle(&o->family, now);
 	matrix_at(&o->matrix, now - o->began);
-	look_at_segment(o, now);
-	o->of_others = 0;
+	look_at_segments(o, now);
 	if (o->kernel)
 		kernel_view_units(o->kernel, take_kernel_unit, o);
 	/* After it: what these counts are of was mapped before. */
-	go_on_to(o, now_monotonic());
+	family_settle(&o->family, now_monotonic());
+	drop_old_images(o);
+	label_rows(o);
+	family_prune(&o->family);
 }
 
-static void tell_dropped(struct observer *o)
+void observe_hear(struct observer *o)
+{
+	family_hear(&o->family);
+}
+
+/* --- the end -------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static void tell(struct observe_source *s, const char *format,
+						       ...)
+{
+	const size_t n = strlen(s->text);
+	va_list args;
+
+	if (n + 2 >= sizeof(s->text))
+		return;
+	if (n)
+		memcpy(s->text + n, "; ", 3);
+	va_start(args, format);
+	vsnprintf(s->text + n + (n ? 2 : 0), sizeof(s->text) - n - (n ? 2 : 0), format, args);
+	va_end(args);
+}
+
+static void tell_kernel(struct observer *o)
 {
 	struct observe_source *s = &o->source[SOURCE_KERNEL];
-	const uint64_t faults = o->dropped[LAYER_minor] + o->dropped[LAYER_major];
+	const uint64_t refused = o->kernel ? kernel_view_refused(o->kernel) : 0;
+	const uint64_t dropped = o->dropped[LAYER_minor] + o->dropped[LAYER_major];
 
-	if (faults && !s->text[0])
-		snprintf(
-		    s->text, sizeof(s->text),
-		    "%llu faults of the programs that this process was before its last exec are "
-		    "not shown",
-		    (unsigned long long)faults);
+	if (refused)
+		tell(s, "%llu faults were in units beyond the table's %u, and are not shown",
+		     (unsigned long long)refused, KERNEL_UNITS_MAX);
+	if (dropped)
+		tell(s,
+		     "%llu faults of the programs that a process was before its last exec are not "
+		     "shown",
+		     (unsigned long long)dropped);
 }
 
-static void tell_others(struct observer *o)
+static void tell_left(struct observer *o, uint64_t faults)
 {
-	struct observe_source *s = &o->source[SOURCE_KERNEL];
+	struct observe_source *s = &o->source[o->kernel ? SOURCE_KERNEL : SOURCE_SHIM];
 
-	if (o->of_others && !s->text[0])
-		snprintf(s->text, sizeof(s->text),
-			 "%llu faults of its children are not shown: each process has an address "
-			 "space of its own",
-			 (unsigned long long)o->of_others);
+	if (o->family.left)
+		tell(s,
+		     "%llu processes are not shown, with %llu faults in all, %llu evictions and "
+		     "%llu "
+		     "restores: at most %u are, those with most of them and those that live",
+		     (unsigned long long)o->family.left, (unsigned long long)faults,
+		     (unsigned long long)o->left[LAYER_evictions],
+		     (unsigned long long)o->left[LAYER_restores], FAMILY_SHOWN);
 }
 
-static void tell_unlisted(struct observer *o)
+static void tell_shim(struct observer *o)
 {
 	struct observe_source *s = &o->source[SOURCE_SHIM];
+	const struct shim_view *first = o->family.member[0]->own;
+	uint32_t unlisted = o->unlisted;
 
-	if (o->unlisted)
-		snprintf(s->text, sizeof(s->text),
-			 "%u pages were packed or restored in units that found the table full, and "
-			 "are not shown",
-			 o->unlisted);
+	for (size_t i = 0; i < o->family.count; i++)
+		if (o->family.member[i]->own)
+			unlisted += shim_view_unlisted(o->family.member[i]->own);
+	if (!s->present && first && first->why.status != STATUS_NO)
+		tell(s, "%s", first->why.text);
+	if (!o->kernel && !o->family.told)
+		tell(s,
+		     "what the process starts is not shown: neither the kernel's view nor perf's "
+		     "events are permitted, and nothing else tells of it");
+	if (unlisted)
+		tell(s,
+		     "%u pages were packed or restored in units that found the table full, and are "
+		     "not shown",
+		     unlisted);
 }
 
-struct matrix observe_end(struct observer *o, struct observe_source source[2])
+static void tell_unheard(struct observer *o)
 {
-	struct matrix m;
+	const uint64_t lost = family_lost(&o->family);
 
-	tell_unlisted(o);
-	tell_refused(o);
-	tell_dropped(o);
-	tell_others(o);
-	memcpy(source, o->source, sizeof(o->source));
-	forget_segment(o);
+	if (lost)
+		tell(&o->source[o->kernel ? SOURCE_KERNEL : SOURCE_SHIM],
+		     "%llu mappings came faster than they could be read: rows of processes that "
+		     "have ended may lack their region, or have that of another program",
+		     (unsigned long long)lost);
+}
+
+/* Those that have a row, and the first; rows say which from now on. */
+static bool list_processes(const struct family *f, struct observed *out)
+{
+	size_t row = 0;
+
+	out->process = calloc(f->count, sizeof(*out->process));
+	for (size_t i = 0; out->process && i < f->count; i++) {
+		const struct member *m = f->member[i];
+		struct observed_process *p = &out->process[out->processes];
+		const size_t first = row;
+
+		for (; row < out->m.row_count && out->m.row[row].process == m->number; row++)
+			out->m.row[row].process = (uint32_t)out->processes;
+		if (row == first && i > 0)
+			continue;
+		*p = (struct observed_process){.pid = m->pid, .parent = m->parent};
+		memcpy(p->name, m->name, sizeof(p->name));
+		out->processes++;
+	}
+	return out->process != NULL;
+}
+
+static bool finish(struct observer *o, struct observed *out)
+{
+	*out = (struct observed){.left = o->family.left};
+	out->left_faults = o->unshown + o->left[LAYER_minor] + o->left[LAYER_major];
+	tell_shim(o);
+	tell_kernel(o);
+	tell_left(o, out->left_faults);
+	tell_unheard(o);
+	memcpy(out->source, o->source, sizeof(out->source));
+	matrix_finish(&o->matrix);
+	out->m = o->matrix;
+	return list_processes(&o->family, out);
+}
+
+bool observe_end(struct observer *o, struct observed *out)
+{
+	const bool done = out && finish(o, out);
+
+	for (size_t i = 0; i < o->family.count; i++) {
+		if (o->family.member[i]->own)
+			shim_view_end(o->family.member[i]->own);
+		free(o->family.member[i]->own);
+	}
+	family_end(&o->family);
 	if (o->kernel)
 		kernel_view_close(o->kernel);
-	matrix_finish(&o->matrix);
-	m = o->matrix;
-	layout_end(&o->layout);
-	free(o->seen);
+	if (!out)
+		matrix_free(&o->matrix);
 	free(o);
-	return m;
+	return done;
+}
+
+void observed_free(struct observed *out)
+{
+	matrix_free(&out->m);
+	free(out->process);
 }

@@ -13,7 +13,6 @@
 
 #include "base/text.h"
 
-static const char alone[] = "  -p, --pid PID      watch this process and its threads\n";
 static const char followed[] =
     "  -p, --pid PID      watch this process, its threads, and what it starts from now on\n";
 static const char by_command[] =
@@ -87,7 +86,7 @@ static int take_own(struct watch *w, int which)
 
 static void help(const struct watch_verb *verb)
 {
-	show_help(verb->name, verb->one_process ? alone : followed);
+	show_help(verb->name, followed);
 	fputs(by_command, stdout);
 	fputs(verb->events ? events : intervals, stdout);
 	fputs(verb->details, stdout);

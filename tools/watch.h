@@ -32,7 +32,6 @@ struct watch_verb {
 	const char *letters;	      /* those that may be short, as getopt has it: "o:"; or NULL */
 	int (*take)(void *arg, int which, const char *value); /* STATUS_OK or said */
 	bool events;	     /* shows what happens when it happens: there are no intervals */
-	bool one_process;    /* children are not shown */
 	const char *without; /* what does without CAP_BPF and CAP_PERFMON; NULL: the verb itself */
 };
 

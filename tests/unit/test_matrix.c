@@ -29,13 +29,18 @@ static int end(void **state)
 	return 0;
 }
 
-static struct matrix_row *row_at(pc_addr unit, enum region_class class)
+static struct matrix_row *row_of(uint32_t process, pc_addr unit, enum region_class class)
 {
-	struct matrix_row *row = matrix_row(&m, unit * PC_UNIT + 12345);
+	struct matrix_row *row = matrix_row(&m, process, unit * PC_UNIT + 12345);
 
 	assert_non_null(row);
 	row->class = class;
 	return row;
+}
+
+static struct matrix_row *row_at(pc_addr unit, enum region_class class)
+{
+	return row_of(0, unit, class);
 }
 
 static const struct matrix_cell *cell_at(uint32_t row, uint32_t column)
@@ -151,16 +156,35 @@ static void dropped_rows_take_their_counts_along(void **state)
 	matrix_add(&m, row_at(1, REGION_ANON), LAYER_minor, 11);
 	matrix_add(&m, row_at(9, REGION_ANON), LAYER_minor, 2);
 	matrix_level(&m, row_at(1, REGION_ANON), 8);
-	row_at(1, REGION_ANON)->seen[LAYER_minor] = 77;
 	matrix_drop(&m, is_low, &limit, dropped);
 	assert_int_equal(dropped[LAYER_minor], 11);
 	assert_int_equal(m.total[LAYER_minor], 2);
-	assert_int_equal(row_at(1, REGION_ANON)->seen[LAYER_minor], 77);
 	matrix_add(&m, row_at(9, REGION_ANON), LAYER_minor, 3);
 	matrix_finish(&m);
 	assert_int_equal(m.row_count, 1);
 	assert_int_equal(m.cell_count, 1);
 	assert_int_equal(cell_at(0, 0)->value[LAYER_minor], 5);
+}
+
+/* Two address spaces: one unit of each has nothing to do with the other, and is not joined with it. */
+static void processes_have_rows_of_their_own(void **state)
+{
+	(void)state;
+	matrix_at(&m, 1);
+	for (unsigned i = 0; i < MATRIX_ROWS; i++) {
+		matrix_add(&m, row_of(5, 2 * MATRIX_ROWS + i, REGION_ANON), LAYER_minor, 1);
+		matrix_add(&m, row_of(2, 2 * MATRIX_ROWS + i, REGION_ANON), LAYER_minor, 10);
+	}
+	assert_int_equal(row_of(5, 2 * MATRIX_ROWS, REGION_ANON)->total[LAYER_minor], 1);
+	matrix_finish(&m);
+	assert_int_equal(m.row_bytes, 2 * PC_UNIT);
+	assert_int_equal(m.row_count, MATRIX_ROWS);
+	for (size_t i = 0; i < m.row_count; i++) {
+		const bool first = i < m.row_count / 2;
+
+		assert_int_equal(m.row[i].process, first ? 2 : 5);
+		assert_int_equal(m.row[i].total[LAYER_minor], first ? 20 : 2);
+	}
 }
 
 static void nothing_is_a_map_too(void **state)
@@ -225,6 +249,7 @@ int main(void)
 	    TEST(levels_of_joined_rows_are_summed),
 	    TEST(rows_of_two_regions_are_not_joined),
 	    TEST(dropped_rows_take_their_counts_along),
+	    TEST(processes_have_rows_of_their_own),
 	    TEST(nothing_is_a_map_too),
 	    TEST(no_count_is_lost),
 	};
