@@ -106,7 +106,7 @@ static struct area *area_of(struct subject *s, const struct region *region)
 	return new_area(s, region);
 }
 
-/* Mapped and unmapped between two looks; or nothing was ever known. */
+/* Mapped and unmapped between two looks, or by a process that was not looked at in time. */
 static const struct region gone = {
     .class = REGION_UNKNOWN,
     .label = "unmapped since",
@@ -173,11 +173,13 @@ static struct subject *subject_of(struct member *m)
 	return m->own;
 }
 
-static const struct region *region_of(struct member *m, pc_addr address)
+static const struct region *region_of(const struct family *f, struct member *m, pc_addr address)
 {
 	const struct region *region = layout_at(&m->layout, address);
 
-	return region ? region : m->unread ? &unread : &gone;
+	if (region)
+		return region;
+	return family_unread(f, m) ? &unread : &gone;
 }
 
 static void take_fault(void *arg, const struct kernel_fault *fault)
@@ -193,7 +195,7 @@ static void take_fault(void *arg, const struct kernel_fault *fault)
 	}
 	family_advance(&s->family, m, fault->time);
 	if (of)
-		area = area_of(of, region_of(m, fault->address));
+		area = area_of(of, region_of(&s->family, m, fault->address));
 	if (!area) {
 		s->lost++;
 		return;

@@ -385,7 +385,7 @@ struct member *family_of(struct family *f, pid_t pid, pc_ns time)
 	m = find(f, pid, time);
 	if (!m && !is_foreign(f, pid))
 		m = meet(f, pid);
-	f->last = m;
+	f->last = m == find(f, pid, FOREVER) ? m : NULL;
 	return m;
 }
 
@@ -465,6 +465,11 @@ void family_hear(struct family *f)
 {
 	if (f->told)
 		hear(f);
+}
+
+bool family_unread(const struct family *f, struct member *m)
+{
+	return m->unread || (!f->told && !layout_lives(&m->layout));
 }
 
 uint64_t family_lost(const struct family *f)

@@ -35,7 +35,7 @@ struct member {
 	pid_t pid;
 	pid_t parent; /* 0: not known */
 	char name[16];
-	bool unread;	      /* it had ended before anything was known of its mappings */
+	bool unread;	      /* it had ended before anything was known of it */
 	bool became;	      /* another program; the watcher's to clear */
 	uint64_t events;      /* the watcher's: how much there is to show */
 	void *own;	      /* the watcher's */
@@ -61,7 +61,7 @@ struct family {
 	void *arg;
 	size_t room;
 	uint32_t born;
-	struct member *last; /* asked for */
+	struct member *last; /* asked for, where nobody has its number since */
 	struct perf_rings rings;
 	pc_ns heard; /* all that happened before this is known */
 	uint64_t lost;
@@ -78,6 +78,9 @@ struct family {
 int family_begin(struct family *f, pid_t pid, family_fn *became, family_fn *leaves, void *arg);
 /* Members' `own` are the watcher's to free before. */
 void family_end(struct family *f);
+
+/* What is not known of its mappings will not be known: it has ended. */
+bool family_unread(const struct family *f, struct member *m);
 
 /* At any time, and often where looks are rare: what perf keeps has limits. */
 void family_hear(struct family *f);

@@ -69,7 +69,7 @@ static void label_rows(struct observer *o)
 		r = region_now(m, row);
 		if (r)
 			label_row(row, r);
-		else if (m->unread)
+		else if (!is_empty(row) && family_unread(&o->family, m))
 			snprintf(row->label, sizeof(row->label), FAMILY_UNREAD);
 	}
 }

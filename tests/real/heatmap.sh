@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # heatmap.sh LIBRARY: a heat map says what the process's own account says, in each of its forms, and
-# with or without the kernel's view.
+# with or without the kernel's view; what it starts has rows of its own.
 . "$(dirname "$0")/real.bash" "$@"
 needs /usr/bin/python3
 here=$(cd "$(dirname "$0")" && pwd)
@@ -39,6 +39,8 @@ assert starts == sorted(starts) and all(s % m['row_bytes'] == 0 for s in starts)
 assert all(0 <= c[0] < len(starts) and 0 <= c[1] < m['columns'] for c in m['cells'])
 classes = {r['class'] for r in m['rows']}
 assert classes & {'heap', 'anonymous'}, classes
+assert [p['pid'] for p in m['processes']] == [m['pid']] and not m['processes_left_out']
+assert all(r['process'] == 0 and r['pid'] == m['pid'] for r in m['rows'])
 if m['sources']['kernel']['present']:
     assert .9 * minor < total['minor'] < 1.1 * minor + 500, (total['minor'], minor)
     assert 'file' in classes and 'library' in classes
@@ -78,6 +80,140 @@ layers = {l['name']: l for l in m['layers']}
 assert not layers['minor']['present'] and layers['evictions']['present']
 assert layers['evictions']['total'] == int(sys.argv[2])
 END
+fi
+
+# A process, its child, its grandchild and one that executes something: each has its pages, to the
+# last, though three have them at one address, and all live for some milliseconds.
+ln -s "$build/tests/real/family" "$scratch/another"
+family=("$build/predicomp" heatmap --interval 20ms)
+cat >"$scratch/family.py" <<'END'
+import re, sys
+def roles(path):
+    return {r: (int(pid), int(at, 16), int(n)) for r, pid, at, n in
+            (line.split() for line in open(path) if ' 0x' in line)}
+END
+# kin FORM: the map and what the family says of itself
+kin() {
+	"${family[@]}" -o "$scratch/kin.$1" -- "$build/tests/real/family" "$scratch/another" \
+		>"$scratch/kin" 2>"$scratch/kin_$1.err" || fail "family, $1: exit status $?"
+}
+if "${family[@]}" -o "$scratch/map.json" -- true 2>/dev/null; then
+	kin json
+	PYTHONPATH=$scratch /usr/bin/python3 - "$scratch/kin.json" "$scratch/kin" <<'END' || fail 'the family is not shown as it is'
+import json, sys
+from family import roles
+m, said = json.load(open(sys.argv[1])), roles(sys.argv[2])
+minor = 2 + [l['name'] for l in m['layers']].index('minor')
+def pages(pid, at):
+    return sum(c[minor] for c in m['cells'] if m['rows'][c[0]]['pid'] == pid
+               and at <= int(m['rows'][c[0]]['start'], 16) < at + (16 << 20))
+print(said, {r: pages(pid, at) for r, (pid, at, n) in said.items()})
+assert len(said) == 4
+for role, (pid, at, n) in said.items():
+    assert pages(pid, at) == n, (role, pages(pid, at), n)
+# Its exec took that away.
+assert pages(said['executed'][0], said['parent'][1]) == 0
+assert all(r['class'] != 'unknown' for r in m['rows']), m['rows']
+processes = {p['pid']: p for p in m['processes']}
+assert set(processes) == {pid for pid, at, n in said.values()} and m['pid'] == said['parent'][0]
+assert processes[said['executed'][0]]['program'] == 'another'
+assert processes[said['grandchild'][0]]['program'] == 'family'
+assert processes[said['grandchild'][0]]['parent'] == said['child'][0]
+assert processes[said['child'][0]]['parent'] == said['parent'][0]
+for r in m['rows']:
+    assert m['processes'][r['process']]['pid'] == r['pid']
+order = [(r['process'], int(r['start'], 16)) for r in m['rows']]
+assert order == sorted(order)
+END
+	kin csv
+	PYTHONPATH=$scratch /usr/bin/python3 - "$scratch/kin.csv" "$scratch/kin" <<'END' || fail 'the rows of the family do not add up'
+import csv, sys
+from family import roles
+rows, said = list(csv.DictReader(open(sys.argv[1]))), roles(sys.argv[2])
+for role, (pid, at, n) in said.items():
+    own = [r for r in rows if int(r['pid']) == pid]
+    assert sum(int(r['minor']) for r in own if at <= int(r['start'], 16) < at + (16 << 20)) == n
+    assert {r['program'] for r in own} == {'another' if role == 'executed' else 'family'}, role
+END
+	kin svg
+	kin_svg=$(sed 's/<[^>]*>/ /g' "$scratch/kin.svg")
+	grep -q 'family (process [0-9]*) and 3 more processes' <<<"$kin_svg" || fail 'the picture does not say how many'
+	while read -r role pid _; do
+		name=family
+		[ "$role" != executed ] || name=another
+		grep -q "$name ($pid)" <<<"$kin_svg" || fail "the picture lacks $name ($pid)"
+	done <"$scratch/kin"
+	kin txt
+	while read -r role pid _; do
+		name=family
+		[ "$role" != executed ] || name=another
+		grep -q "^$name ($pid)\$" "$scratch/kin.txt" || fail "the lines lack $name ($pid)"
+	done <"$scratch/kin"
+
+	# More than are shown: those with most stay, and the rest is counted. The account is the kernel's.
+	cat >"$scratch/many.py" <<'END'
+import os, resource, sys
+def run(*command):
+    pid = os.fork()
+    if pid == 0:
+        os.execv(command[0], command)
+    os.waitpid(pid, 0)
+run(sys.argv[1])
+for i in range(100):
+    run('/bin/true')
+print(sum(resource.getrusage(who).ru_minflt
+          for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)), flush=True)
+END
+	"${family[@]}" -o "$scratch/many.json" -- /usr/bin/python3 "$scratch/many.py" "$scratch/another" \
+		>"$scratch/many" 2>"$scratch/many.err" || fail "many: exit status $?"
+	grep -q '38 processes are not shown, with [0-9]* faults' "$scratch/many.err" || fail 'who is left out is not said'
+	/usr/bin/python3 - "$scratch/many.json" "$(tail -n 1 "$scratch/many")" <<'END' || fail 'the limit is not kept'
+import json, re, sys
+m, account = json.load(open(sys.argv[1])), int(sys.argv[2])
+note = m['sources']['kernel']['note']
+before = int(re.search('([0-9]+) faults of the programs', note).group(1))
+total = {l['name']: l.get('total') for l in m['layers']}
+print(total['minor'], 'shown,', m['faults_left_out'], 'left out,', before, 'before an exec, of', account)
+assert m['processes_left_out'] == 38 and len(m['processes']) == 64, len(m['processes'])
+assert 'another' in {p['program'] for p in m['processes']}
+assert m['faults_left_out'] >= 38 * 20
+assert .97 * account < total['minor'] + m['faults_left_out'] + before < 1.03 * account + 100
+END
+	# Also of those that live, all at a time.
+	"${family[@]}" -o "$scratch/many.json" -- bash -c 'for i in {1..80}; do sleep 1 & done; wait' \
+		2>"$scratch/many.err" || fail "80 at a time: exit status $?"
+	/usr/bin/python3 - "$scratch/many.json" <<'END' || fail 'of many at a time the limit is not kept'
+import json, sys
+m = json.load(open(sys.argv[1]))
+assert m['processes_left_out'] == 17 and len(m['processes']) == 64, (m['processes_left_out'], len(m['processes']))
+assert m['faults_left_out'] >= 17 * 20
+END
+	# Where perf tells nothing, who has ended before anybody looked has rows that say so.
+	if "$build/tests/real/no_perf" "${family[@]}" -o "$scratch/kin.json" -- "$build/tests/real/family" \
+		"$scratch/another" >"$scratch/kin" 2>"$scratch/kin_none.err"; then
+		PYTHONPATH=$scratch /usr/bin/python3 - "$scratch/kin.json" "$scratch/kin" <<'END' || fail 'without perf: wrong'
+import json, sys
+from family import roles
+m, said = json.load(open(sys.argv[1])), roles(sys.argv[2])
+minor = 2 + [l['name'] for l in m['layers']].index('minor')
+for role, (pid, at, n) in said.items():
+    cells = [c for c in m['cells'] if m['rows'][c[0]]['pid'] == pid]
+    own = [c for c in cells if at <= int(m['rows'][c[0]]['start'], 16) < at + (16 << 20)]
+    labels = {(m['rows'][c[0]]['class'], m['rows'][c[0]]['region']) for c in own}
+    print(role, sum(c[minor] for c in own), labels)
+    assert sum(c[minor] for c in own) == n
+    assert labels <= {('anonymous', 'anonymous'), ('unknown', 'ended before its mappings were read')}, labels
+END
+	else
+		fail 'no map where perf is refused'
+	fi
+fi
+
+# Without either nothing tells of what a process starts, and that is said.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	setpriv --bounding-set -bpf,-perfmon,-sys_admin "$build/tests/real/no_perf" \
+		"$build/predicomp" heatmap -- true >"$scratch/out" 2>"$scratch/alone.err"
+	grep -q 'what the process starts is not shown' "$scratch/alone.err" || fail 'does not say that it shows one process'
 fi
 
 # Refusals: one line each.
