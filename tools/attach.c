@@ -57,17 +57,6 @@ static bool has_name(const char *comm_path, const char *name)
 	return strcmp(comm, name) == 0;
 }
 
-void process_name(pid_t pid, char *out, size_t size)
-{
-	char path[PATH_BYTES];
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	if (slurp(path, out, size) <= 0)
-		snprintf(out, size, "?");
-	out[strcspn(out, "\n")] = '\0';
-	printable(out);
-}
-
 /* What the process calls itself: the last number of its NSpid line. `pid` where that is unknown. */
 static pid_t own_number(pid_t pid)
 {

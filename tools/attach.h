@@ -17,6 +17,7 @@
 #ifndef PC_TOOLS_ATTACH_H
 #define PC_TOOLS_ATTACH_H
 
+#include "name.h"
 #include "report/report.h"
 #include "tool.h"
 
@@ -58,9 +59,6 @@ bool attach_alive(const struct target *t);
  */
 typedef void attach_fn(void *arg, pid_t pid, struct target *t, const struct refusal *why);
 int attach_each(attach_fn *fn, void *arg);
-
-/* Name of a process from /proc; "?" where there is none. */
-void process_name(pid_t pid, char *out, size_t size);
 
 int refuse(struct refusal *why, enum status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "array.h"
-#include "attach.h"
+#include "name.h"
 
 #define RING_BYTES  (128u * PC_PAGE) /* some thousand mappings between two looks */
 #define RING_LEAST  (32u * PC_PAGE)  /* where no more memory may be locked */
@@ -67,7 +67,7 @@ static void set_name(struct member *m, const char *name)
 
 static struct member *new_member(struct family *f, pid_t pid, pc_ns born)
 {
-	struct member **all = array_room(f->member, &f->room, f->count + 1, sizeof(*all));
+	struct member **all = array_room(f->member, &f->room, f->count + 1, sizeof(void *));
 	struct member *m = all ? calloc(1, sizeof(*m)) : NULL;
 
 	if (all)
@@ -531,8 +531,8 @@ void family_prune(struct family *f)
 		advance(f, m, m->born); /* who stays has from the others what it began with */
 		m->lives = layout_lives(&m->layout);
 	}
-	qsort(f->member, all, sizeof(*f->member), by_worth);
-	qsort(f->member, FAMILY_SHOWN, sizeof(*f->member), by_number);
+	qsort(f->member, all, sizeof(void *), by_worth);
+	qsort(f->member, FAMILY_SHOWN, sizeof(void *), by_number);
 	f->count = FAMILY_SHOWN;
 	f->last = NULL;
 	for (size_t i = FAMILY_SHOWN; i < all; i++)

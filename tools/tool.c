@@ -91,13 +91,6 @@ pc_ns now_monotonic(void)
 	return (pc_ns)now.tv_sec * PC_SEC + (pc_ns)now.tv_nsec;
 }
 
-void printable(char *s)
-{
-	for (; *s != '\0'; s++)
-		if (*s < ' ' || *s > '~')
-			*s = '?';
-}
-
 const char *ink(FILE *stream, enum ink which)
 {
 	const char *refused = getenv("NO_COLOR");

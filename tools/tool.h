@@ -42,9 +42,6 @@ int one_pid(int argc, char **argv, pid_t *pid); /* the one argument left by geto
 
 pc_ns now_monotonic(void);
 
-/* Somebody else's text: what is not printable ASCII becomes '?'. */
-void printable(char *s);
-
 /* Escape sequences for `stream`, or "" where it is no terminal or NO_COLOR is set. */
 enum ink { INK_PLAIN, INK_BOLD, INK_GREEN, INK_YELLOW, INK_RED, INK_BLUE };
 const char *ink(FILE *stream, enum ink which);

@@ -16,13 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tools/attach.h"
 #include "tools/family.h"
 #include "tools/image.h"
 #include "tools/layout.h"
+#include "tools/name.h"
 #include "tools/perf_rings.h"
 #include "tools/regions.h"
-#include "tools/tool.h"
 
 #define CHILD	   4194000
 #define GRANDCHILD 4194001
@@ -50,6 +49,7 @@ static struct {
 } perf;
 
 static struct family family;
+static pc_ns clock_now = 1;
 static unsigned became, left;
 static uint32_t last_became;
 
@@ -75,6 +75,11 @@ int __wrap_perf_rings_add(struct perf_rings *r, pid_t pid, const struct perf_eve
 void __wrap_perf_rings_end(struct perf_rings *r)
 {
 	*r = (struct perf_rings){0};
+}
+
+pc_ns now_monotonic(void)
+{
+	return clock_now++;
 }
 
 /* Backwards: rings of two CPUs are read one after the other. */

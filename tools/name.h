@@ -1,0 +1,16 @@
+/*
+ * name.h - what processes call themselves, fit to be shown: it is somebody else's text.
+ */
+#ifndef PC_TOOLS_NAME_H
+#define PC_TOOLS_NAME_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Name of a process from /proc; "?" where there is none. */
+void process_name(pid_t pid, char *out, size_t size);
+
+/* What is not printable ASCII becomes '?'. */
+void printable(char *s);
+
+#endif
