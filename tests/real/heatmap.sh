@@ -82,6 +82,26 @@ assert layers['evictions']['total'] == int(sys.argv[2])
 END
 fi
 
+# Two at a time under the library: each has its own evictions, as in its own account.
+rm -f "$scratch/csv"
+"$build/predicomp" heatmap --interval 50ms -o "$scratch/two.json" -- "$build/predicomp" run --cold-age 200ms \
+	--min-rss 0 --csv "$scratch/csv" bash -c '"$@" & "$@" & wait' bash /usr/bin/python3 "$here/cold.py" \
+	>"$scratch/out" 2>"$scratch/two.err" || fail "two at a time: exit status $?"
+/usr/bin/python3 - "$scratch/two.json" "$scratch/csv" <<'END' || fail 'the library of each process is not shown'
+import csv, json, sys
+m = json.load(open(sys.argv[1]))
+layer = {l['name']: 2 + i for i, l in enumerate(m['layers'])}
+def total(pid, name):
+    return sum(c[layer[name]] for c in m['cells'] if m['rows'][c[0]]['pid'] == pid)
+accounts = [r for r in csv.DictReader(open(sys.argv[2])) if r['program'].startswith('python3')]
+assert len(accounts) == 2
+for r in accounts:
+    pid = int(r['pid'])
+    said = total(pid, 'evictions'), total(pid, 'restores')
+    print(pid, said, 'account:', r['pages_evicted'], r['pages_restored'])
+    assert said == (int(r['pages_evicted']), int(r['pages_restored'])) and said[0] > 5000
+END
+
 # A process, its child, its grandchild and one that executes something: each has its pages, to the
 # last, though three have them at one address, and all live for some milliseconds.
 ln -s "$build/tests/real/family" "$scratch/another"
