@@ -260,6 +260,7 @@ static void read_refaults(struct member *m)
 static void look(struct study *s, pc_ns settled)
 {
 	family_look(&s->family);
+	family_hear(&s->family);
 	if (s->kernel)
 		kernel_view_faults(s->kernel, take_fault, s);
 	else

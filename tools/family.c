@@ -12,13 +12,14 @@
 #define RING_LEAST  (32u * PC_PAGE)  /* where no more memory may be locked */
 #define PROCESS_MAX (4u << 20)	     /* numbers, as the kernel has it at most */
 #define FOREVER	    UINT64_MAX
+#define PATIENCE    (100 * PC_MS) /* for a birth that another CPU tells later than what follows */
 
 enum news_kind { NEWS_FORK, NEWS_MAPPED, NEWS_NAME, NEWS_EXEC };
 
 /* One thing that perf told, until it is known whose it is. */
 struct family_news {
 	pc_ns time;
-	size_t order; /* of arrival: of two at one time, the first */
+	uint64_t order; /* of arrival: of two at one time, the first */
 	enum news_kind kind;
 	uint32_t pid, parent;
 	struct region region;
@@ -172,9 +173,9 @@ static struct family_news *new_news(struct family *f, const struct perf_event_he
 		return NULL;
 	}
 	f->news = news;
-	news += f->news_count;
+	news += f->news_count++;
 	*news = (struct family_news){
-	    .time = time_of(record), .order = f->news_count++, .kind = kind, .pid = pid};
+	    .time = time_of(record), .order = f->arrived++, .kind = kind, .pid = pid};
 	return news;
 }
 
@@ -269,23 +270,27 @@ static void birth(struct family *f, const struct family_news *news)
 		child->from = parent->number;
 }
 
-static void hand_over(struct family *f, const struct family_news *news)
+/* False where it is too early: what came before it may lie in the ring of another CPU. */
+static bool hand_over(struct family *f, const struct family_news *news)
 {
 	const struct family_change change = {
 	    .time = news->time, .kind = news->kind, .region = news->region};
 	struct member *m;
 
+	if (news->time > f->heard)
+		return false;
 	if (news->kind == NEWS_FORK) {
 		birth(f, news);
-		return;
+		return true;
 	}
 	m = find(f, (pid_t)news->pid, news->time);
 	if (!m)
-		return;
+		return has_left(f, news->pid) || f->heard - news->time > PATIENCE;
 	if (news->kind != NEWS_MAPPED)
 		set_name(m, news->name);
 	if (news->kind != NEWS_NAME && !wait_for_clock(m, &change))
 		f->lost++;
+	return true;
 }
 
 /* What was lost is made up for by reading maps, of those that are known. */
@@ -298,14 +303,16 @@ static void read_soon(struct family *f)
 static void hear(struct family *f)
 {
 	const uint64_t lost = f->lost + f->rings.lost;
+	size_t kept = 0;
 
-	f->news_count = 0;
 	f->heard = now_monotonic();
 	perf_rings_read(&f->rings, take_record, f);
 	if (f->news_count)
 		qsort(f->news, f->news_count, sizeof(*f->news), by_time);
 	for (size_t i = 0; i < f->news_count; i++)
-		hand_over(f, &f->news[i]);
+		if (!hand_over(f, &f->news[i]))
+			f->news[kept++] = f->news[i];
+	f->news_count = kept;
 	if (f->lost + f->rings.lost != lost)
 		read_soon(f);
 }

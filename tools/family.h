@@ -66,8 +66,9 @@ struct family {
 	pc_ns heard; /* all that happened before this is known */
 	uint64_t lost;
 	uint64_t *gone; /* a bit for each process number: it is that of one that left */
-	struct family_news *news;
+	struct family_news *news; /* read and not handed over yet */
 	size_t news_count, news_room;
+	uint64_t arrived;
 };
 
 /*

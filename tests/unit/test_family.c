@@ -28,7 +28,8 @@
 #define MANY	   4193000
 #define AT	   0x100000000000ull
 #define BYTES	   (16 * PC_PAGE)
-#define LATER	   (UINT64_MAX / 2)
+#define LATER	   (1ull << 30)
+#define NOW	   (1ull << 40)
 
 /* As perf writes them for what family.c asks for. */
 struct trailer {
@@ -49,7 +50,7 @@ static struct {
 } perf;
 
 static struct family family;
-static pc_ns clock_now = 1;
+static pc_ns clock_now;
 static unsigned became, left;
 static uint32_t last_became;
 
@@ -79,7 +80,7 @@ void __wrap_perf_rings_end(struct perf_rings *r)
 
 pc_ns now_monotonic(void)
 {
-	return clock_now++;
+	return clock_now;
 }
 
 /* Backwards: rings of two CPUs are read one after the other. */
@@ -155,6 +156,7 @@ static void note_leaves(void *arg, struct member *m)
 static void start(void)
 {
 	became = left = 0;
+	clock_now = NOW;
 	assert_int_equal(family_begin(&family, getpid(), note_became, note_leaves, NULL), 0);
 }
 
@@ -355,6 +357,30 @@ static void who_lives_stays_before_those_that_have_ended(void **state)
 	waitpid(living, NULL, 0);
 }
 
+/* One CPU's ring was read before a child was born there, another's when it had executed something. */
+static void news_of_a_child_wait_for_its_birth(void **state)
+{
+	(void)state;
+	clock_now = 1000;
+	family_hear(&family);
+	executes(CHILD, "early", 1004);
+	maps(CHILD, "/early", 1005);
+	family_hear(&family);
+	forks(getpid(), CHILD, 1002);
+	clock_now = 2000;
+	family_hear(&family);
+	assert_string_equal(seen(CHILD, 1500), "early");
+	assert_string_equal(family_now(&family, CHILD)->name, "early");
+	assert_int_equal(family.count, 2);
+	/* Also where that was read late. */
+	maps(GRANDCHILD, "/late", 1900);
+	family_hear(&family);
+	forks(CHILD, GRANDCHILD, 1800);
+	clock_now = 3000;
+	family_hear(&family);
+	assert_string_equal(seen(GRANDCHILD, 2500), "late");
+}
+
 static void what_perf_lost_is_said(void **state)
 {
 	(void)state;
@@ -402,6 +428,7 @@ int main(void)
 	    CASE(a_number_is_had_by_one_after_the_other, begin),
 	    CASE(those_with_most_events_stay, begin),
 	    CASE(who_lives_stays_before_those_that_have_ended, begin),
+	    CASE(news_of_a_child_wait_for_its_birth, begin),
 	    CASE(what_perf_lost_is_said, begin),
 	    CASE(without_perf_those_that_live_are_met, begin_untold),
 	};
