@@ -468,10 +468,13 @@ static void see(struct family *f, struct member *m)
 	f->became(f->arg, m);
 }
 
+/* Until the next look there may be many, and who has ended needs no descriptor. */
 void family_hear(struct family *f)
 {
 	if (f->told)
 		hear(f);
+	for (size_t i = 0; f->count > FAMILY_SHOWN && i < f->count; i++)
+		layout_lives(&f->member[i]->layout);
 }
 
 bool family_unread(const struct family *f, struct member *m)
