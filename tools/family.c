@@ -141,15 +141,13 @@ static bool has_left(const struct family *f, uint32_t pid)
 	return f->gone && pid < PROCESS_MAX && f->gone[pid / 64] >> pid % 64 & 1;
 }
 
-/* `left`: the number is of one that left, or else free for others. */
-static void note_left(struct family *f, uint32_t pid, bool left)
+/* Whoever has the number after it is a member, and found as such. */
+static void note_left(struct family *f, uint32_t pid)
 {
-	if (!f->gone && left)
+	if (!f->gone)
 		f->gone = calloc(PROCESS_MAX / 64, sizeof(*f->gone));
-	if (!f->gone || pid >= PROCESS_MAX)
-		return;
-	f->gone[pid / 64] &= ~(1ull << pid % 64);
-	f->gone[pid / 64] |= (uint64_t)left << pid % 64;
+	if (f->gone && pid < PROCESS_MAX)
+		f->gone[pid / 64] |= 1ull << pid % 64;
 }
 
 /* --- hearing -------------------------------------------------------------------------------- */
@@ -252,7 +250,6 @@ static void birth(struct family *f, const struct family_news *news)
 	struct member *child = new_member(f, (pid_t)news->pid, news->time);
 	struct family_change change = {.time = news->time, .kind = NEWS_FORK};
 
-	note_left(f, news->pid, false);
 	f->last = NULL;
 	if (!child) {
 		f->lost++;
@@ -523,8 +520,7 @@ static int by_number(const void *a, const void *b)
 static void let_go(struct family *f, struct member *m)
 {
 	f->leaves(f->arg, m);
-	if (!find(f, m->pid, FOREVER))
-		note_left(f, (uint32_t)m->pid, true);
+	note_left(f, (uint32_t)m->pid);
 	free_member(m);
 	f->left++;
 }

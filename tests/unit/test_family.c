@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -196,6 +197,19 @@ static const char *seen(pid_t pid, uint64_t time)
 	return r ? r->label : "";
 }
 
+/* Lives until it is killed, or its parent has ended. */
+static pid_t start_child(void)
+{
+	const pid_t child = fork();
+
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+		_exit(0);
+	}
+	return child;
+}
+
 static void the_first_has_what_is_there(void **state)
 {
 	struct member *m = family_of(&family, getpid(), 1);
@@ -310,13 +324,15 @@ static void those_with_most_events_stay(void **state)
 	maps(getpid(), "/mapped", 1);
 	for (int i = 0; i < 100; i++)
 		forks(getpid(), MANY + i, 10 + (uint64_t)i);
-	family_settle(&family, 1000);
-	assert_int_equal(family.count, 101);
+	forks(MANY + 97, GRANDCHILD, 500);
+	family_hear(&family);
+	assert_int_equal(family.count, 102);
 	for (int i = 0; i < 100; i++)
 		family_now(&family, MANY + i)->events = (uint64_t)(i % 2 ? 0 : 1 + i);
+	family_now(&family, GRANDCHILD)->events = 1000;
 	family_prune(&family);
 	assert_int_equal(family.count, FAMILY_SHOWN);
-	assert_int_equal(family.left, 101 - FAMILY_SHOWN);
+	assert_int_equal(family.left, 102 - FAMILY_SHOWN);
 	assert_int_equal(left, family.left);
 	assert_int_equal(family.member[0]->pid, getpid());
 	for (int i = 0; i < 100; i += 2)
@@ -324,6 +340,9 @@ static void those_with_most_events_stay(void **state)
 	assert_null(family_now(&family, MANY + 99));
 	assert_null(family_of(&family, MANY + 99, LATER));
 	assert_string_equal(seen(MANY + 98, 900), "mapped");
+	/* Its parent has left. */
+	assert_null(family_now(&family, MANY + 97));
+	assert_string_equal(seen(GRANDCHILD, 900), "mapped");
 	/* Somebody else has the number now; what the one before did is not his. */
 	forks(getpid(), MANY + 99, 2000);
 	family_hear(&family);
@@ -336,13 +355,9 @@ static void those_with_most_events_stay(void **state)
 
 static void who_lives_stays_before_those_that_have_ended(void **state)
 {
-	const pid_t living = fork();
+	const pid_t living = start_child();
 
 	(void)state;
-	if (living == 0) {
-		pause();
-		_exit(0);
-	}
 	forks(getpid(), living, 5);
 	for (int i = 0; i < 100; i++)
 		forks(getpid(), MANY + i, 10 + (uint64_t)i);
@@ -395,13 +410,9 @@ static void without_perf_those_that_live_are_met(void **state)
 {
 	void *page =
 	    mmap((void *)AT, BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	const pid_t living = fork();
+	const pid_t living = start_child();
 
 	(void)state;
-	if (living == 0) {
-		pause();
-		_exit(0);
-	}
 	munmap(page, BYTES);
 	assert_false(family.told);
 	assert_string_equal(seen(living, 10), "anonymous");

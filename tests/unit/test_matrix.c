@@ -187,6 +187,31 @@ static void processes_have_rows_of_their_own(void **state)
 	}
 }
 
+/* However their places in the table fall together. */
+static void one_address_is_a_row_in_each_process(void **state)
+{
+	(void)state;
+	matrix_at(&m, 1);
+	for (uint32_t i = 0; i < MATRIX_ROWS; i++) {
+		for (uint32_t unit = 0; unit < 16; unit++)
+			matrix_add(&m, row_of(i, unit, REGION_ANON), LAYER_major, 1);
+		matrix_add(&m, row_of(i, 7, REGION_ANON), LAYER_minor, 1 + i);
+	}
+	for (uint32_t i = 0; i < MATRIX_ROWS; i++)
+		for (uint32_t unit = 0; unit < 16; unit++)
+			assert_int_equal(row_of(i, unit, REGION_ANON)->total[LAYER_major], 1);
+	for (uint32_t i = 0; i < MATRIX_ROWS; i++)
+		assert_int_equal(row_of(i, 7, REGION_ANON)->total[LAYER_minor], 1 + i);
+	matrix_finish(&m);
+	/* Joined as far as each process allows, and never with another's. */
+	assert_int_equal(m.row_count, MATRIX_ROWS);
+	for (uint32_t i = 0; i < MATRIX_ROWS; i++) {
+		assert_int_equal(m.row[i].process, i);
+		assert_int_equal(m.row[i].total[LAYER_minor], 1 + i);
+		assert_int_equal(m.row[i].total[LAYER_major], 16);
+	}
+}
+
 static void nothing_is_a_map_too(void **state)
 {
 	(void)state;
@@ -250,6 +275,7 @@ int main(void)
 	    TEST(rows_of_two_regions_are_not_joined),
 	    TEST(dropped_rows_take_their_counts_along),
 	    TEST(processes_have_rows_of_their_own),
+	    TEST(one_address_is_a_row_in_each_process),
 	    TEST(nothing_is_a_map_too),
 	    TEST(no_count_is_lost),
 	};
