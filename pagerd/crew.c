@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 
 #define TLS_BYTES 256u
-/* What a pager's calls take: it must not wait for memory of its own while others wait for it. */
 #define READY_BYTES 16384u
 
 static int enter(void *member)
@@ -42,8 +41,6 @@ int crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *
 	if (!m->stack)
 		return -ENOMEM;
 	top = (char *)m->stack + CREW_STACK;
-	/* Where this is refused the memory comes when it is touched. */
-	sys_madvise((pc_addr)(top - READY_BYTES), READY_BYTES, MADV_POPULATE_WRITE);
 	m->fn = fn;
 	m->arg = arg;
 	store_relaxed(&m->tid_word, 1);
@@ -52,6 +49,12 @@ int crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *
 		store_relaxed(&m->tid_word, 0);
 	m->tid = (int)tid;
 	return tid < 0 ? (int)tid : 0;
+}
+
+void crew_stock(const struct crew_member *m)
+{
+	/* Where this is refused the memory comes when it is touched. */
+	sys_madvise((pc_addr)m->stack + CREW_STACK - READY_BYTES, READY_BYTES, MADV_POPULATE_WRITE);
 }
 
 /*

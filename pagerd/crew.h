@@ -23,6 +23,11 @@ struct crew_member {
 
 /* 0 or -errno. One thread at a time stands on a member. */
 int crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg);
+/*
+ * The stack that its calls take is there when this returns: who answers faults must not wait for memory
+ * of its own. By the member itself or who started it, before anybody waits for it.
+ */
+void crew_stock(const struct crew_member *m);
 void crew_join(struct crew_member *m);
 /* After a fork the thread does not exist; its stack can be used again. */
 void crew_forget(struct crew_member *m);

@@ -80,7 +80,10 @@ static struct {
 	char program[PROGRAM_BYTES];
 } host;
 
+/* What is written at each fork comes last, beside `host`: few pages are copied for it. */
 static struct {
+	struct fault_thread pager[PAGERS_MAX];
+	struct work work;
 	uint32_t stop;   /* futex words follow */
 	uint32_t wake;
 	uint32_t request; /* enum request */
@@ -92,13 +95,11 @@ static struct {
 	uint32_t active;
 	struct crew_member work_member;
 	struct crew_member pager_member[PAGERS_MAX];
-	struct fault_thread pager[PAGERS_MAX];
 	unsigned pagers; /* that run */
 	unsigned ready;	 /* that have what they need */
 	pc_ns looked_at; /* by look_around() */
 	pc_ns pager_cpu_gone; /* CPU time of pagers that have ended */
 	struct anchor anchor;
-	struct work work;
 	bool probed;
 	bool opened; /* world is open */
 } crew;
@@ -291,8 +292,10 @@ static int start_pagers(void)
 	for (; crew.pagers < count && !err; crew.pagers += !err) {
 		err = crew_start(&crew.pager_member[crew.pagers], "pager", pager_main,
 				 &crew.pager[crew.pagers]);
-		if (!err)
-			discover_own_thread(crew.pager_member[crew.pagers].tid);
+		if (err)
+			break;
+		crew_stock(&crew.pager_member[crew.pagers]);
+		discover_own_thread(crew.pager_member[crew.pagers].tid);
 	}
 	return err;
 }
@@ -681,11 +684,12 @@ static int work_main(void *arg)
 	pc_ns wait = options.min_rss <= LOOK_SMALL ? PC_MS : LOOK_FIRST;
 
 	(void)arg;
-	SYS2(__NR_prctl, PR_SET_NAME, PC_THREAD_NAME);
-	clock_start();
 	/* Most children end, or become another program, before they are worth a segment. */
 	if (!begun)
 		sleep_until_asked(wait);
+	crew_stock(&crew.work_member);
+	SYS2(__NR_prctl, PR_SET_NAME, PC_THREAD_NAME);
+	clock_start();
 	err = load_acquire(&crew.stop) ? 0 : settle();
 	if (err) {
 		leave_alone(cannot_start(err));
