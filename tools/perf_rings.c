@@ -156,6 +156,7 @@ static void empty_ring(struct perf_rings *r, struct perf_ring *ring, perf_record
 	uint64_t at = ring->head->data_tail;
 	union {
 		struct perf_event_header header;
+		uint64_t aligned; /* as what follows the header expects */
 		char bytes[RECORD_BYTES];
 	} record;
 

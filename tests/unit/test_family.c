@@ -27,7 +27,7 @@
 #define CHILD	   4194000
 #define GRANDCHILD 4194001
 #define MANY	   4193000
-#define AT	   0x100000000000ull
+#define AT	   0x200000000000ull /* where neither a program nor a sanitizer has anything */
 #define BYTES	   (16 * PC_PAGE)
 #define LATER	   (1ull << 30)
 #define NOW	   (1ull << 40)
@@ -40,6 +40,7 @@ struct trailer {
 
 union record {
 	struct perf_event_header header;
+	uint64_t aligned; /* as in a ring */
 	char bytes[256];
 };
 
