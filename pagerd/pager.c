@@ -292,10 +292,10 @@ static int start_pagers(void)
 	for (; crew.pagers < count && !err; crew.pagers += !err) {
 		err = crew_start(&crew.pager_member[crew.pagers], "pager", pager_main,
 				 &crew.pager[crew.pagers]);
-		if (err)
-			break;
-		crew_stock(&crew.pager_member[crew.pagers]);
-		discover_own_thread(crew.pager_member[crew.pagers].tid);
+		if (!err) {
+			crew_stock(&crew.pager_member[crew.pagers]);
+			discover_own_thread(crew.pager_member[crew.pagers].tid);
+		}
 	}
 	return err;
 }
@@ -938,8 +938,7 @@ void pager_fork_parent(void)
 	host.forking = false;
 	mapped_thaw();
 	/* A child that forks is here to stay; where there is no memory for it, nothing is counted. */
-	if (!segment_started())
-		segment_start(host.program);
+	pager_begin_counting();
 	COUNT(0, forks);
 	if (host.fork_paused)
 		continue_inside();

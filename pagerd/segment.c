@@ -52,8 +52,15 @@ static void start(const char *program)
 	store_release(&segment.started, true); /* pairs with segment_started */
 }
 
+bool segment_started(void)
+{
+	return load_acquire(&segment.started); /* pairs with start */
+}
+
 int segment_start(const char *program)
 {
+	if (segment_started())
+		return 0;
 	lock_take(&segment.lock);
 	if (!segment.memory)
 		segment.memory = pool_map(stats_segment_bytes(), "segment");
@@ -61,11 +68,6 @@ int segment_start(const char *program)
 		start(program);
 	lock_release(&segment.lock);
 	return segment.memory ? 0 : -ENOMEM;
-}
-
-bool segment_started(void)
-{
-	return load_acquire(&segment.started); /* pairs with start */
 }
 
 int segment_leave(void)

@@ -411,9 +411,9 @@ static void print_csv(const struct study *s)
 		uint64_t count;
 		int64_t step = pattern_step(p, &count);
 
-		printf("%s,\"%s\",0x%llx,0x%llx,%llu,%llu,%s,%d,%llu,%llu,%lld,%llu,%llu,%llu,%llu,"
-		       "%llu,%d,",
-		       region_class_name(a->region.class), a->region.label,
+		printf("%s,", region_class_name(a->region.class));
+		csv_word(stdout, a->region.label);
+		printf(",0x%llx,0x%llx,%llu,%llu,%s,%d,%llu,%llu,%lld,%llu,%llu,%llu,%llu,%llu,%d,",
 		       (unsigned long long)a->region.start, (unsigned long long)a->region.end,
 		       (unsigned long long)p->faults, (unsigned long long)p->major,
 		       pattern_name(pattern_order(p)), pattern_repeated(p),

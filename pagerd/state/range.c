@@ -293,22 +293,6 @@ bool unit_any_registered(const struct unit *u)
 	return false;
 }
 
-/* As many as pages that are registered and follow one that is not. */
-unsigned unit_runs(const struct unit *u)
-{
-	uint64_t before = 0;
-	unsigned runs = 0;
-
-	for (unsigned i = 0; i < UNIT_MAP_WORDS; i++) {
-		const uint64_t map = u->registered[i];
-
-		for (uint64_t starts = map & ~(map << 1 | before); starts; starts &= starts - 1)
-			runs++;
-		before = map >> 63;
-	}
-	return runs;
-}
-
 static bool map_bit(const uint64_t *map, unsigned i)
 {
 	return map[i / 64] >> (i % 64) & 1;
@@ -327,6 +311,15 @@ bool map_next_run(const uint64_t *map, unsigned *first, unsigned *end)
 		i++;
 	*end = i;
 	return true;
+}
+
+unsigned unit_runs(const struct unit *u)
+{
+	unsigned first = 0, end, runs = 0;
+
+	for (; map_next_run(u->registered, &first, &end); first = end)
+		runs++;
+	return runs;
 }
 
 static bool unit_valid(const struct unit *u)

@@ -62,4 +62,15 @@ inert() {
 		fail "$name: a process says it twice: $(cat "$scratch/err2")"
 }
 
+# inert_programs WHY: the same of three of our hosts and of Python; then ends the test, with what they said
+inert_programs() {
+	local host
+	for host in brk fork_simple mlock; do
+		inert "$1" "$host" "$build/tests/live/$host"
+	done
+	inert "$1" python3 python3 -c 'print(sum(len(str(i)) for i in [bytes(64) * 200000] * 2))'
+	[ $lab_failed = 0 ] && echo "inert on Linux $(uname -r): $(grep -h -m 1 -o 'not managed.*' "$scratch/err2")"
+	exit $lab_failed
+}
+
 [ -e /run/predicomp-lab ] || skip "it changes the machine: run it by tools/lab"

@@ -13,10 +13,4 @@ trap restore EXIT
 echo 95 >/proc/sys/vm/overcommit_ratio
 echo 2 >/proc/sys/vm/overcommit_memory
 
-for host in brk fork_simple mlock; do
-	inert 'vm.overcommit_memory is 2' "$host" "$build/tests/live/$host"
-done
-inert 'vm.overcommit_memory is 2' python3 python3 -c 'print(sum(len(str(i)) for i in [bytes(64) * 200000] * 2))'
-
-[ $lab_failed = 0 ] && echo "inert: $(grep -h -m 1 -o 'not managed.*' "$scratch/err2")"
-exit $lab_failed
+inert_programs 'vm.overcommit_memory is 2'
