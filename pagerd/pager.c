@@ -841,8 +841,13 @@ static void find_home(void)
 
 void pager_begin_counting(void)
 {
-	if (host.started)
-		segment_start(host.program);
+	struct mask old;
+
+	if (!host.started || segment_started())
+		return;
+	old = block_signals();
+	segment_start(host.program);
+	unblock_signals(old);
 }
 
 int pager_start(const char *program)
@@ -939,7 +944,7 @@ void pager_fork_parent(void)
 	mapped_thaw();
 	/* A child that forks is here to stay; where there is no memory for it, nothing is counted. */
 	pager_begin_counting();
-	COUNT(0, forks);
+	segment_count(PC_V_forks);
 	if (host.fork_paused)
 		continue_inside();
 	leave_host();

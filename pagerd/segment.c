@@ -17,7 +17,7 @@
 static struct {
 	void *memory; /* reserved once, and for all descendants */
 	bool started;
-	struct lock lock; /* of starting */
+	struct lock lock; /* of starting, publishing, and what is counted meanwhile */
 } segment;
 
 static int map_over(int flags, int fd)
@@ -91,6 +91,40 @@ static long write_all(int fd, const char *bytes, size_t n)
 	return 0;
 }
 
+void segment_count(enum pc_value_id id)
+{
+	lock_take(&segment.lock);
+	stats_add(0, id, 1);
+	lock_release(&segment.lock);
+}
+
+static long fill(int fd)
+{
+	long err = SYS2(__NR_fchmod, fd, 0600);
+
+	if (!err)
+		err = SYS2(__NR_ftruncate, fd, page_ceil(stats_segment_bytes()));
+	if (!err)
+		err = write_all(fd, segment.memory, stats_written_bytes());
+	/* Another process of this user could otherwise cut it short under us, which is a SIGBUS. */
+	if (!err)
+		err = SYS3(__NR_fcntl, fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	return err;
+}
+
+/* Readers look for the new one from the mark on; it is there, all but mapped. */
+static long replace_by(int fd)
+{
+	struct pc_segment *old = segment.memory;
+	long err;
+
+	store_release(&old->replaced, 1u); /* pairs with attach_reread and mailbox_ask */
+	err = map_over(MAP_SHARED, fd);
+	if (err)
+		store_release(&old->replaced, 0u);
+	return err;
+}
+
 int segment_publish(void)
 {
 	long fd = SYS2(__NR_memfd_create, PC_SEGMENT_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -98,16 +132,12 @@ int segment_publish(void)
 
 	if (fd < 0)
 		return (int)fd;
-	err = SYS2(__NR_fchmod, fd, 0600);
+	/* What is counted after it was copied, and before the copy is what is read, would be lost. */
+	lock_take(&segment.lock);
+	err = fill((int)fd);
 	if (!err)
-		err = write_all((int)fd, segment.memory, stats_written_bytes());
-	if (!err)
-		err = SYS2(__NR_ftruncate, fd, page_ceil(stats_segment_bytes()));
-	/* Another process of this user could otherwise cut it short under us, which is a SIGBUS. */
-	if (!err)
-		err = SYS3(__NR_fcntl, fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-	if (!err)
-		err = map_over(MAP_SHARED, (int)fd);
+		err = replace_by((int)fd);
+	lock_release(&segment.lock);
 	if (err)
 		sys_close((int)fd);
 	return (int)err;

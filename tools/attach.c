@@ -124,27 +124,6 @@ static int refuse_fault(struct refusal *why, pid_t pid, enum report_fault fault)
 	return refuse(why, status, "the segment of process %d %s", pid, report_fault_text(fault));
 }
 
-int attach_refresh(struct target *t, struct refusal *why)
-{
-	if (!attach_alive(t))
-		return refuse(why, STATUS_NO_PROCESS, "process %d has ended", t->pid);
-	return attach_reread(t, why);
-}
-
-int attach_reread(struct target *t, struct refusal *why)
-{
-	enum report_fault fault;
-	ssize_t size = copy_segment(t);
-
-	if (size < 0)
-		return refuse(why, STATUS_NO, "the segment of process %d cannot be read: %s",
-			      t->pid, strerror((int)-size));
-	fault = report_open(&t->report, t->copy, (size_t)size, now_monotonic());
-	if (fault != REPORT_FAULT_OK)
-		return refuse_fault(why, t->pid, fault);
-	return STATUS_OK;
-}
-
 /* --- finding it ----------------------------------------------------------------------------- */
 
 /* The next number in /proc/PID/task or /proc, or 0 at the end. */
@@ -193,7 +172,7 @@ static bool is_own(const struct target *t)
 }
 
 /* Sets t->segment from the descriptors of one thread: 0, -ENOENT, or -errno. */
-static int search_thread(struct target *t, pid_t tid, enum attach_mode mode)
+static int search_thread(struct target *t, pid_t tid)
 {
 	char path[PATH_BYTES];
 	const struct dirent *entry;
@@ -205,7 +184,7 @@ static int search_thread(struct target *t, pid_t tid, enum attach_mode mode)
 	if (!dir)
 		return -errno;
 	while (found == -ENOENT && (entry = readdir(dir)) != NULL) {
-		found = open_segment(t->pid, tid, entry->d_name, mode);
+		found = open_segment(t->pid, tid, entry->d_name, t->mode);
 		if (found < 0)
 			continue;
 		t->segment = found;
@@ -219,7 +198,7 @@ static int search_thread(struct target *t, pid_t tid, enum attach_mode mode)
 }
 
 /* The library's threads of a process, one after the other. The best answer of all wins. */
-static int search_process(struct target *t, enum attach_mode mode)
+static int search_process(struct target *t)
 {
 	char path[PATH_BYTES];
 	int best = -ENOENT;
@@ -236,7 +215,7 @@ static int search_process(struct target *t, enum attach_mode mode)
 		snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", t->pid, tid);
 		if (!has_name(path, PC_THREAD_NAME))
 			continue;
-		found = search_thread(t, tid, mode);
+		found = search_thread(t, tid);
 		if (found == 0 || best == -ENOENT)
 			best = found;
 	}
@@ -261,16 +240,65 @@ static int refuse_search(struct refusal *why, pid_t pid, int err)
 	return refuse(why, STATUS_NO, "process %d cannot be read: %s", pid, strerror(-err));
 }
 
+/* --- reading it ----------------------------------------------------------------------------- */
+
+static int read_segment(struct target *t, struct refusal *why)
+{
+	enum report_fault fault;
+	ssize_t size = copy_segment(t);
+
+	if (size < 0)
+		return refuse(why, STATUS_NO, "the segment of process %d cannot be read: %s",
+			      t->pid, strerror((int)-size));
+	fault = report_open(&t->report, t->copy, (size_t)size, now_monotonic());
+	if (fault != REPORT_FAULT_OK)
+		return refuse_fault(why, t->pid, fault);
+	return STATUS_OK;
+}
+
+/* False: there is none yet, or the process has ended and this one holds its last words. */
+static bool find_next(struct target *t)
+{
+	struct target next = {.pid = t->pid, .mode = t->mode, .segment = -1};
+
+	if (search_process(&next) != 0)
+		return false;
+	/* Alive after it was found: else the number may be somebody else's by now. */
+	if (!attach_alive(t)) {
+		close(next.segment);
+		return false;
+	}
+	close(t->segment);
+	t->segment = next.segment;
+	return true;
+}
+
+int attach_reread(struct target *t, struct refusal *why)
+{
+	int err = read_segment(t, why);
+
+	if (err == STATUS_OK && t->report.segment->replaced && find_next(t))
+		err = read_segment(t, why);
+	return err;
+}
+
+int attach_refresh(struct target *t, struct refusal *why)
+{
+	if (!attach_alive(t))
+		return refuse(why, STATUS_NO_PROCESS, "process %d has ended", t->pid);
+	return attach_reread(t, why);
+}
+
 int attach(struct target *t, pid_t pid, enum attach_mode mode, struct refusal *why)
 {
 	int err;
 
-	*t = (struct target){.pid = pid, .segment = -1};
+	*t = (struct target){.pid = pid, .mode = mode, .segment = -1};
 	t->process = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (t->process < 0)
 		/* EINVAL: a thread's number; ENOENT on newer kernels. */
 		return refuse_search(why, pid, errno == EINVAL ? -ESRCH : -errno);
-	err = search_process(t, mode);
+	err = search_process(t);
 	err = err == 0 ? attach_refresh(t, why) : refuse_search(why, pid, err);
 	if (err != STATUS_OK)
 		detach(t);

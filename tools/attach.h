@@ -9,6 +9,9 @@
  *       reader by SIGBUS; a copy can do neither. Only the mailbox is mapped (mailbox.h), for only
  *       it is written.
  *
+ *       A segment that was replaced by another says so; then that one is looked for, where the
+ *       process still lives.
+ *
  *       Process numbers are reused. A pidfd taken first, and still alive after the segment was
  *       found, says that both belong to one process; the number in the segment must be the one the
  *       process has in its own namespace, so that a reader holding somebody's segment open (another
@@ -21,8 +24,11 @@
 #include "report/report.h"
 #include "tool.h"
 
+enum attach_mode { ATTACH_READ, ATTACH_COMMAND };
+
 struct target {
 	pid_t pid;
+	enum attach_mode mode;
 	int process; /* pidfd */
 	int segment; /* its memfd */
 	void *copy;
@@ -36,8 +42,6 @@ struct refusal {
 	char text[256];
 };
 
-enum attach_mode { ATTACH_READ, ATTACH_COMMAND };
-
 /*
  * Finds the segment of `pid` and reads it once. STATUS_OK, or why not with `why` filled; then there
  * is nothing to detach.
@@ -45,7 +49,10 @@ enum attach_mode { ATTACH_READ, ATTACH_COMMAND };
 int attach(struct target *t, pid_t pid, enum attach_mode mode, struct refusal *why);
 void detach(struct target *t);
 
-/* Reads it again: t->report shows the present. The same results; detach in any case. */
+/*
+ * Reads it again: t->report shows the present, and t->segment may be another. The same results;
+ * detach in any case.
+ */
 int attach_refresh(struct target *t, struct refusal *why);
 
 /* The same whether the process lives or has ended: then its last words, for they outlive it here. */

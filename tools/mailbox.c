@@ -19,8 +19,12 @@
 struct wait {
 	struct target *target;
 	const struct mailbox_request *request;
+	struct pc_segment *segment; /* mapped; of it: */
 	struct pc_mailbox *box;
 	pc_ns deadline;
+	bool posted;
+	uint32_t number; /* of what was posted */
+	bool moved;	 /* the pager has gone on in another segment: all else has failed */
 };
 
 static struct timespec as_timespec(pc_ns ns)
@@ -57,28 +61,45 @@ static bool is_gone(uint32_t holder)
 	return kill((pid_t)holder, 0) != 0 && errno == ESRCH;
 }
 
-static int take_lock(const struct wait *w, struct refusal *why)
+/* STATUS_OK, `moved`, or why not. What was marked before is seen: nobody answers here any more. */
+static int may_wait_here(struct wait *w, struct refusal *why)
+{
+	w->moved = load_acquire(&w->segment->replaced); /* pairs with the pager's mark */
+	return w->moved ? STATUS_NO : may_wait(w, why);
+}
+
+/*
+ * Who finds its own lock has it: the segment is the copy of one that it had locked. In any other what
+ * was posted is not.
+ */
+static bool try_lock(struct wait *w)
+{
+	uint32_t self = (uint32_t)getpid(), holder = 0;
+
+	if (cas_acq_rel(&w->box->lock, &holder, self) ||
+	    (holder != self && is_gone(holder) && cas_acq_rel(&w->box->lock, &holder, self))) {
+		w->posted = false;
+		return true;
+	}
+	return holder == self;
+}
+
+static int take_lock(struct wait *w, struct refusal *why)
 {
 	const struct timespec pause = as_timespec(RETRY);
-	uint32_t self = (uint32_t)getpid();
 	int err;
 
-	for (;;) {
-		uint32_t holder = 0;
-
-		if (cas_acq_rel(&w->box->lock, &holder, self))
-			return STATUS_OK;
-		if (is_gone(holder) && cas_acq_rel(&w->box->lock, &holder, self))
-			return STATUS_OK;
-		err = may_wait(w, why);
+	while (!try_lock(w)) {
+		err = may_wait_here(w, why);
 		if (err != STATUS_OK)
 			return err;
 		nanosleep(&pause, NULL);
 	}
+	return STATUS_OK;
 }
 
 /* Until every request is answered. */
-static int settle(const struct wait *w, struct refusal *why)
+static int settle(struct wait *w, struct refusal *why)
 {
 	for (;;) {
 		/* pairs with the pager's release of `answered`, after result and done */
@@ -87,7 +108,7 @@ static int settle(const struct wait *w, struct refusal *why)
 
 		if (answered == load_relaxed(&w->box->request))
 			return STATUS_OK;
-		err = may_wait(w, why);
+		err = may_wait_here(w, why);
 		if (err != STATUS_OK)
 			return err;
 		if (w->request->progress)
@@ -96,25 +117,33 @@ static int settle(const struct wait *w, struct refusal *why)
 	}
 }
 
-static void post(const struct wait *w)
+static bool is_posted(const struct wait *w)
+{
+	return w->posted && load_relaxed(&w->box->request) == w->number;
+}
+
+static void post(struct wait *w)
 {
 	struct pc_mailbox *box = w->box;
 
+	w->posted = true;
+	w->number = load_relaxed(&box->request) + 1;
 	store_relaxed(&box->command, (uint32_t)w->request->command);
 	store_relaxed(&box->arg[0], w->request->arg[0]);
 	store_relaxed(&box->arg[1], w->request->arg[1]);
 	/* pairs with the pager's acquire of `request` */
-	store_release(&box->request, load_relaxed(&box->request) + 1);
+	store_release(&box->request, w->number);
 	futex_wake(&box->request);
 }
 
-static int ask_locked(const struct wait *w, struct mailbox_answer *answer, struct refusal *why)
+static int ask_locked(struct wait *w, struct mailbox_answer *answer, struct refusal *why)
 {
-	int err = settle(w, why);
+	int err = is_posted(w) ? STATUS_OK : settle(w, why);
 
 	if (err != STATUS_OK)
 		return err;
-	post(w);
+	if (!is_posted(w))
+		post(w);
 	err = settle(w, why);
 	if (err != STATUS_OK)
 		return err;
@@ -123,23 +152,43 @@ static int ask_locked(const struct wait *w, struct mailbox_answer *answer, struc
 	return STATUS_OK;
 }
 
+static int ask_here(struct wait *w, struct mailbox_answer *answer, struct refusal *why)
+{
+	struct target *t = w->target;
+	int err;
+
+	w->moved = false;
+	w->segment = mmap(NULL, PC_SEGMENT_HEADER, PROT_READ | PROT_WRITE, MAP_SHARED, t->segment,
+			  0);
+	if (w->segment == MAP_FAILED)
+		return refuse(why, STATUS_NO, "the segment of process %d cannot be mapped: %s",
+			      t->pid, strerror(errno));
+	w->box = &w->segment->mailbox;
+	err = take_lock(w, why);
+	if (err == STATUS_OK) {
+		err = ask_locked(w, answer, why);
+		store_release(&w->box->lock, 0u); /* pairs with the next tool's take_lock() */
+	}
+	munmap(w->segment, PC_SEGMENT_HEADER);
+	return err;
+}
+
 int mailbox_ask(struct target *t, const struct mailbox_request *request,
 		struct mailbox_answer *answer, struct refusal *why)
 {
-	struct wait w = {t, request, NULL, now_monotonic() + request->timeout};
-	struct pc_segment *segment;
-	int err;
+	const struct timespec pause = as_timespec(RETRY);
+	struct wait w = {
+	    .target = t, .request = request, .deadline = now_monotonic() + request->timeout};
+	int err = ask_here(&w, answer, why);
 
-	segment = mmap(NULL, PC_SEGMENT_HEADER, PROT_READ | PROT_WRITE, MAP_SHARED, t->segment, 0);
-	if (segment == MAP_FAILED)
-		return refuse(why, STATUS_NO, "the segment of process %d cannot be mapped: %s",
-			      t->pid, strerror(errno));
-	w.box = &segment->mailbox;
-	err = take_lock(&w, why);
-	if (err == STATUS_OK) {
-		err = ask_locked(&w, answer, why);
-		store_release(&w.box->lock, 0u); /* pairs with the next tool's take_lock() */
+	while (err != STATUS_OK && w.moved) {
+		err = may_wait(&w, why);
+		if (err == STATUS_OK)
+			err = attach_refresh(t, why);
+		if (err != STATUS_OK)
+			return err;
+		nanosleep(&pause, NULL);
+		err = ask_here(&w, answer, why);
 	}
-	munmap(segment, PC_SEGMENT_HEADER);
 	return err;
 }

@@ -11,6 +11,9 @@
  *   wait      until answered == request, in slices, so that the death of the process is noticed
  *             and progress can be shown.
  *   unlock    store 0.
+ *   follow    A pager that restarts goes on in a copy of the segment (segment.h). A command that the
+ *             copy has too, under our lock, is waited for there; one that came too late for it is
+ *             given again.
  */
 #ifndef PC_TOOLS_MAILBOX_H
 #define PC_TOOLS_MAILBOX_H
@@ -29,7 +32,10 @@ struct mailbox_answer {
 	uint64_t done;
 };
 
-/* `t` was attached with ATTACH_COMMAND. STATUS_OK when answered, whatever the result. */
+/*
+ * `t` was attached with ATTACH_COMMAND, and may have another segment afterwards. STATUS_OK when
+ * answered, whatever the result.
+ */
 int mailbox_ask(struct target *t, const struct mailbox_request *request,
 		struct mailbox_answer *answer, struct refusal *why);
 

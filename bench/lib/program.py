@@ -49,7 +49,7 @@ class Program:
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
+        self.signal(signal.SIGKILL)
         self.reap()
         for file in (self.process.stdin, self.process.stdout, self.said):
             with contextlib.suppress(OSError):
@@ -62,7 +62,7 @@ class Program:
             self.process.returncode = os.waitstatus_to_exitcode(status)
 
     def fail(self):
-        self.process.kill()
+        self.signal(signal.SIGKILL)
         self.reap()
         self.said.seek(0)
         said = self.said.read().decode(errors="replace").strip()[-300:]
@@ -102,13 +102,18 @@ class Program:
 
     # --- turns
 
+    def signal(self, number):
+        """Popen.send_signal() would reap it first where it has ended, and its usage be lost."""
+        if self.process.returncode is None:
+            os.kill(self.pid, number)
+
     def halt(self):
         """Stops all its threads, and waits until they are."""
-        self.process.send_signal(signal.SIGSTOP)
+        self.signal(signal.SIGSTOP)
         os.waitid(os.P_PID, self.pid, os.WSTOPPED)
 
     def resume(self):
-        self.process.send_signal(signal.SIGCONT)
+        self.signal(signal.SIGCONT)
 
     # --- memory
 

@@ -7,6 +7,9 @@
  * WHERE A memfd called PC_SEGMENT_NAME, mode 0600, held open by the pager's threads in their own
  *       descriptor table and mapped shared. It dies with the process: nothing can go stale on disk.
  *       Readers find it as  /proc/PID/task/TID/fd/N  where TID's name is PC_THREAD_NAME.
+ *       A pager that ends its threads and starts others, as around a fork, goes on in a copy, for the
+ *       descriptor went with the threads: then `replaced` is 1 in the old one, and a reader that
+ *       held it open finds the new one where it found the first.
  *
  * LAYOUT
  *
@@ -175,6 +178,8 @@ struct pc_segment {
 	uint32_t own_count;
 	struct pc_own own[PC_OWN_MAX];
 	struct pc_tables tables;
+
+	uint32_t replaced; /* 1: nothing is written here or read from here any more */
 };
 
 #endif

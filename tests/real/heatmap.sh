@@ -102,6 +102,21 @@ for r in accounts:
     assert said == (int(r['pages_evicted']), int(r['pages_restored'])) and said[0] > 5000
 END
 
+# A fork restarts the pager, which goes on in another segment: what it does then is there as well.
+rm -f "$scratch/csv"
+"$build/predicomp" heatmap --interval 50ms -o "$scratch/forked.json" -- "$build/predicomp" run --cold-age 200ms \
+	--min-rss 0 --csv "$scratch/csv" /usr/bin/python3 "$here/cold.py" fork \
+	>"$scratch/out" 2>"$scratch/forked.err" || fail "with a fork: exit status $?"
+/usr/bin/python3 - "$scratch/forked.json" "$scratch/csv" <<'END' || fail 'what was packed after a fork is not shown'
+import csv, json, sys
+m = json.load(open(sys.argv[1]))
+account, = (r for r in csv.DictReader(open(sys.argv[2])) if r['pid'] == str(m['pid']))
+total = {l['name']: l.get('total') for l in m['layers']}
+print(total, 'account:', account['pages_evicted'], account['pages_restored'], account['forks'])
+assert account['forks'] == '1' and total['evictions'] == int(account['pages_evicted']) > 15000
+assert total['restores'] == int(account['pages_restored'])
+END
+
 # A process, its child, its grandchild and one that executes something: each has its pages, to the
 # last, though three have them at one address, and all live for some milliseconds.
 ln -s "$build/tests/real/family" "$scratch/another"

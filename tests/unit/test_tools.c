@@ -42,6 +42,7 @@ static char tool[PATH_MAX];
 
 struct behaviour {
 	enum { ANSWERS, SILENT, DIES } mailbox;
+	enum { STAYS, GOES_ON, GOES_ON_UNLOCKED, GOES_ON_UNASKED, GOES_ON_ASKED } restart;
 	int result;	      /* of every command */
 	uint32_t version;     /* of the segment */
 	uint32_t locked_by;   /* in the mailbox when it starts */
@@ -57,7 +58,8 @@ struct behaviour {
 
 struct host {
 	struct behaviour behaviour;
-	int ready; /* pipe */
+	int ready;   /* pipe */
+	int segment; /* descriptor */
 };
 
 static void answer(struct pc_segment *s, const struct behaviour *b, uint32_t request)
@@ -74,22 +76,72 @@ static void answer(struct pc_segment *s, const struct behaviour *b, uint32_t req
 		store_relaxed(&s->option[box->arg[0]], box->arg[1]);
 	box->result = b->result;
 	box->done = box->command == PC_CMD_RESTORE ? RESTORED : 0;
+	ADD(1, drains, 1);
 	store_release(&box->answered, request); /* pairs with the tool's settle() */
 	sys_futex_wake_shared(&box->answered, INT_MAX);
 }
 
-static void serve(struct pc_segment *s, const struct behaviour *b)
+static int new_segment(void)
 {
+	int fd = memfd_create(PC_SEGMENT_NAME, MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, (off_t)stats_segment_bytes()) != 0 || fchmod(fd, 0600) != 0)
+		_exit(1);
+	return fd;
+}
+
+static struct pc_segment *map_segment(int fd)
+{
+	void *memory =
+	    mmap(NULL, stats_segment_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (memory == MAP_FAILED)
+		_exit(1);
+	return memory;
+}
+
+/* As a pager that restarts; the copy may be older than what the tool has just done. */
+static void go_on_in_another(struct pc_segment *s, struct host *host)
+{
+	const int fd = new_segment();
+	struct pc_segment *copy = map_segment(fd);
+
+	memcpy(copy, s, stats_segment_bytes());
+	if (host->behaviour.restart <= GOES_ON_UNLOCKED)
+		copy->mailbox.lock = 0;
+	if (host->behaviour.restart <= GOES_ON_UNASKED)
+		copy->mailbox.request = copy->mailbox.answered;
+	copy->run_state = PC_STATE_WAITING;
+	host->behaviour.restart = STAYS;
+	store_release(&s->replaced, 1u); /* pairs with attach_reread and mailbox_ask */
+	if (mmap(s, stats_segment_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) !=
+	    (void *)s)
+		_exit(1);
+	close(host->segment);
+	host->segment = fd;
+	SET(pages_stored, 77);
+}
+
+static void serve(struct pc_segment *s, struct host *host)
+{
+	const struct behaviour *b = &host->behaviour;
 	uint32_t seen = 0;
 
 	for (;;) {
 		/* pairs with the tool's post() */
 		uint32_t request = load_acquire(&s->mailbox.request);
 
+		if (request != seen && b->restart != STAYS) {
+			go_on_in_another(s, host);
+			continue;
+		}
 		if (request != seen && b->mailbox != SILENT)
 			answer(s, b, request);
 		seen = request;
-		sys_futex_wait_shared(&s->mailbox.request, seen, 0);
+		sys_futex_wait_shared(&s->mailbox.request, seen,
+				      b->restart == GOES_ON ? 100 * PC_MS : 0);
+		if (b->restart == GOES_ON)
+			go_on_in_another(s, host);
 	}
 }
 
@@ -113,24 +165,18 @@ static void fill(struct pc_segment *s, const struct behaviour *b)
 static void *host_thread(void *arg)
 {
 	struct host *host = arg;
-	size_t size = stats_segment_bytes();
-	void *memory;
-	int fd;
+	struct pc_segment *memory;
 
 	prctl(PR_SET_NAME, PC_THREAD_NAME);
 	if (unshare(CLONE_FILES) != 0)
 		_exit(1);
-	fd = memfd_create(PC_SEGMENT_NAME, MFD_CLOEXEC);
-	if (fd < 0 || ftruncate(fd, (off_t)size) != 0 || fchmod(fd, 0600) != 0)
-		_exit(1);
-	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (memory == MAP_FAILED)
-		_exit(1);
+	host->segment = new_segment();
+	memory = map_segment(host->segment);
 	stats_start(memory, host->behaviour.foreign ? 1 : getpid(), "fake", sys_monotonic());
 	fill(memory, &host->behaviour);
 	if (write(host->ready, "r", 1) != 1)
 		_exit(1);
-	serve(memory, &host->behaviour);
+	serve(memory, host);
 	return NULL;
 }
 
@@ -248,6 +294,23 @@ static void expect_refusal(int status, const char *line, pid_t pid, const char *
 	assert_memory_equal(outcome.err, "predicomp: ", 11);
 	assert_ptr_equal(strchr(outcome.err, '\n'), outcome.err + strlen(outcome.err) - 1);
 	assert_string_equal(outcome.out, "");
+}
+
+/* What the last row of the CSV that was said has in a column. */
+static long long csv_value(const char *column)
+{
+	char *head = outcome.out, *row = strchr(head, '\n');
+	const char *name, *value;
+
+	assert_non_null(row);
+	*row++ = '\0';
+	while (strchr(row, '\n') && strchr(row, '\n')[1] != '\0')
+		row = strchr(row, '\n') + 1;
+	while ((name = strsep(&head, ",")) != NULL && (value = strsep(&row, ",")) != NULL)
+		if (strcmp(name, column) == 0)
+			return atoll(value);
+	fail_msg("no column %s", column);
+	return -1;
 }
 
 /* --- reading -------------------------------------------------------------------------------- */
@@ -481,6 +544,34 @@ static void locks_of_the_dead_are_taken_over(void **state)
 
 /* --- starting ------------------------------------------------------------------------------- */
 
+/* A pager restarts while it is asked: whatever its copy had of the command, it is carried out once. */
+static void commands_follow_a_restart(void **state)
+{
+	(void)state;
+	for (int restart = GOES_ON_UNLOCKED; restart <= GOES_ON_ASKED; restart++) {
+		struct behaviour moves = {.version = PC_SEGMENT_VERSION, .restart = restart};
+		pid_t pid = start_host(moves);
+
+		expect(0, "restore --timeout 20s %d", pid);
+		expect(0, "stat --csv %d", pid);
+		assert_int_equal(csv_value("drains"), 1);
+		expect(0, "set %d hotness=probe", pid);
+		end_host(pid);
+	}
+}
+
+/* A series goes on with what the pager counts after its restart. */
+static void readers_follow_a_restart(void **state)
+{
+	struct behaviour moves = {.version = PC_SEGMENT_VERSION, .restart = GOES_ON};
+	pid_t pid = start_host(moves);
+
+	(void)state;
+	expect(0, "stat --csv --interval 500ms --count 1 %d", pid);
+	assert_int_equal(csv_value("pages_stored"), 77);
+	end_host(pid);
+}
+
 static void run_builds_the_environment(void **state)
 {
 	Dl_info libc;
@@ -582,6 +673,8 @@ int main(void)
 	    cmocka_unit_test(silence_times_out),
 	    cmocka_unit_test(death_ends_the_wait),
 	    cmocka_unit_test(locks_of_the_dead_are_taken_over),
+	    cmocka_unit_test(commands_follow_a_restart),
+	    cmocka_unit_test(readers_follow_a_restart),
 	    cmocka_unit_test(run_builds_the_environment),
 	    cmocka_unit_test(check_asks_the_library),
 	    cmocka_unit_test(usage_errors_are_two),
