@@ -18,6 +18,7 @@
 #include "flow/mapped.h"
 #include "flow/reserve.h"
 #include "flow/sample.h"
+#include "flow/watch.h"
 #include "flow/work.h"
 #include "flow/world.h"
 #include "kernel/anchor.h"
@@ -253,6 +254,7 @@ static int pager_main(void *arg)
 
 	SYS2(__NR_prctl, PR_SET_NAME, PC_THREAD_NAME);
 	pin(t->cpu);
+	store_relaxed(&t->tid, (int)sys_gettid());
 	return fault_loop(t);
 }
 
@@ -288,6 +290,7 @@ static int start_pagers(void)
 	for (; crew.ready < count && !err; crew.ready += !err)
 		err = ready_pager(crew.ready, cpu[crew.ready % cpus]);
 	fault_set(crew.pager, crew.ready);
+	watch_start();
 	/* All or none: the faults of a CPU are left to the pager that belongs there. */
 	for (; crew.pagers < count && !err; crew.pagers += !err) {
 		err = crew_start(&crew.pager_member[crew.pagers], "pager", pager_main,
@@ -637,6 +640,9 @@ static void look_around(void)
 		store_release(&crew.stop, 1);
 	else if (crew.active)
 		keep_anchor();
+	/* The anchor's loss may have ended it. */
+	if (crew.active)
+		watch_look();
 }
 
 static void leave_pinned(void)

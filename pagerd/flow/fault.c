@@ -37,6 +37,17 @@ void fault_set(struct fault_thread *threads, unsigned count)
 		pagers.by_pager[i] = 0;
 }
 
+unsigned fault_count(void)
+{
+	return pagers.count;
+}
+
+struct fault_thread *fault_at(unsigned index)
+{
+	PC_ASSERT(index < pagers.count);
+	return &pagers.thread[index];
+}
+
 /* ---- which pagers wait ---------------------------------------------------------------------- */
 
 static long nudge(struct fault_thread *t)
@@ -56,6 +67,12 @@ static void park(struct fault_thread *t)
 {
 	if (!swap_seq(&t->parked, 1))
 		nudge(t);
+}
+
+void fault_wake(struct fault_thread *t)
+{
+	unpark(t);
+	nudge(t);
 }
 
 static unsigned pager_for(unsigned cpu)
@@ -297,6 +314,12 @@ static void retry_pending(struct fault_thread *t)
 	}
 }
 
+static void note_answered(struct fault_thread *t)
+{
+	if (!t->pending_count)
+		store_release(&t->answered, t->messages); /* pairs with watch_look */
+}
+
 static void read_all(struct fault_thread *t)
 {
 	struct uffd_event e;
@@ -306,6 +329,7 @@ static void read_all(struct fault_thread *t)
 			answer(t, &e);
 		else
 			retry_pending(t);
+		note_answered(t);
 	}
 }
 
@@ -379,6 +403,7 @@ int fault_loop(void *thread)
 		/* Those of the others are their cache lines: looked at only when in doubt. */
 		note_reading(t, readable && t->messages == before);
 		retry_pending(t);
+		note_answered(t);
 	}
 	return 0;
 }

@@ -35,13 +35,13 @@ struct fault_thread {
 	int nudge; /* eventfd that ends its poll */
 	uint32_t stop;
 	uint32_t parked; /* futex: 1 sleeps, 0 waits for faults */
-	uint32_t tid_word; /* cleared by the kernel when the thread has gone */
 	int tid;
 	struct restorer restorer;
 	uint64_t rest; /* unit number << 16 | next page; 0 nothing; see claim() */
 	uint32_t since_sample;
 	pc_ns last_fault;
 	uint64_t messages; /* read, ever; others look at it */
+	uint64_t answered; /* of those, the first so many have no fault any more that waits; the same */
 	uint64_t messages_seen; /* of all pagers, when it last read nothing */
 	unsigned fruitless;	/* times in a row that there was something to read and nobody read it */
 	unsigned pending_count;
@@ -50,6 +50,12 @@ struct fault_thread {
 
 /* The pagers, all of them; set before the first starts. */
 void fault_set(struct fault_thread *threads, unsigned count);
+
+unsigned fault_count(void);
+struct fault_thread *fault_at(unsigned index);
+
+/* It looks for faults again, parked or not. */
+void fault_wake(struct fault_thread *t);
 
 int fault_loop(void *thread); /* struct fault_thread *; returns when told to stop */
 void fault_stop(struct fault_thread *t);

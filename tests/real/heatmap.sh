@@ -6,20 +6,34 @@ needs /usr/bin/python3
 here=$(cd "$(dirname "$0")" && pwd)
 subject=("$build/predicomp" run --cold-age 200ms --min-rss 0 --csv "$scratch/csv"
 	/usr/bin/python3 "$here/cold.py")
+nap=1
+
+# patiently WHAT: a function whose status is 75 where so little was packed in a nap that it shows nothing,
+# as on a machine that stands still now and then; a difference is one at once
+patiently() {
+	local status=75
+	for nap in 1 4 16; do
+		[ $status != 75 ] || "$1"
+		status=$?
+	done
+	nap=1
+	[ $status = 0 ] || fail "$2"
+}
 
 # map FORM [LAUNCHER...]: of one run of the subject
 map() {
 	local form=$1
 	shift
 	rm -f "$scratch/csv"
-	"$@" "$build/predicomp" heatmap --interval 50ms -o "$scratch/map.$form" -- "${subject[@]}" \
+	"$@" "$build/predicomp" heatmap --interval 50ms -o "$scratch/map.$form" -- "${subject[@]}" $nap \
 		>"$scratch/out" 2>"$scratch/$form.err" || fail "$form: exit status $?"
 }
 
 # In the file and in the account of the process itself: the last look is after its end.
-map json
-/usr/bin/python3 - "$scratch/map.json" "$(sum pages_evicted)" "$(sum pages_restored)" \
-	"$(cat "$scratch/out")" <<'END' || fail 'the map says otherwise than the process'
+alone() {
+	map json
+	/usr/bin/python3 - "$scratch/map.json" "$(sum pages_evicted)" "$(sum pages_restored)" \
+		"$(cat "$scratch/out")" <<'END'
 import json, sys
 path, evicted, restored, minor = sys.argv[1], *map(int, sys.argv[2:])
 m = json.load(open(path))
@@ -27,8 +41,7 @@ layer = {l['name']: i for i, l in enumerate(m['layers'])}
 total = {l['name']: l.get('total') for l in m['layers']}
 print(total, 'account:', evicted, restored, minor)
 assert m['program'].startswith('python3') and m['complete']
-assert evicted > 5000 and total['evictions'] == evicted
-assert restored > 1000 and total['restores'] == restored
+assert total['evictions'] == evicted and total['restores'] == restored
 for name, i in layer.items():
     if name != 'packed':
         assert sum(c[2 + i] for c in m['cells']) == total[name], name
@@ -44,7 +57,10 @@ assert all(r['process'] == 0 and r['pid'] == m['pid'] for r in m['rows'])
 if m['sources']['kernel']['present']:
     assert .9 * minor < total['minor'] < 1.1 * minor + 500, (total['minor'], minor)
     assert 'file' in classes and 'library' in classes
+sys.exit(0 if evicted > 5000 and restored > 1000 else 75)
 END
+}
+patiently alone 'the map says otherwise than the process'
 
 map csv
 /usr/bin/python3 - "$scratch/map.csv" "$(sum pages_evicted)" <<'END' || fail 'the rows do not add up'
@@ -83,11 +99,13 @@ END
 fi
 
 # Two at a time under the library: each has its own evictions, as in its own account.
-rm -f "$scratch/csv"
-"$build/predicomp" heatmap --interval 50ms -o "$scratch/two.json" -- "$build/predicomp" run --cold-age 200ms \
-	--min-rss 0 --csv "$scratch/csv" bash -c '"$@" & "$@" & wait' bash /usr/bin/python3 "$here/cold.py" \
-	>"$scratch/out" 2>"$scratch/two.err" || fail "two at a time: exit status $?"
-/usr/bin/python3 - "$scratch/two.json" "$scratch/csv" <<'END' || fail 'the library of each process is not shown'
+two() {
+	rm -f "$scratch/csv"
+	"$build/predicomp" heatmap --interval 50ms -o "$scratch/two.json" -- "$build/predicomp" run \
+		--cold-age 200ms --min-rss 0 --csv "$scratch/csv" bash -c '"$@" & "$@" & wait' bash \
+		/usr/bin/python3 "$here/cold.py" $nap >"$scratch/out" 2>"$scratch/two.err" ||
+		fail "two at a time: exit status $?"
+	/usr/bin/python3 - "$scratch/two.json" "$scratch/csv" <<'END'
 import csv, json, sys
 m = json.load(open(sys.argv[1]))
 layer = {l['name']: 2 + i for i, l in enumerate(m['layers'])}
@@ -99,23 +117,30 @@ for r in accounts:
     pid = int(r['pid'])
     said = total(pid, 'evictions'), total(pid, 'restores')
     print(pid, said, 'account:', r['pages_evicted'], r['pages_restored'])
-    assert said == (int(r['pages_evicted']), int(r['pages_restored'])) and said[0] > 5000
+    assert said == (int(r['pages_evicted']), int(r['pages_restored']))
+sys.exit(0 if all(int(r['pages_evicted']) > 5000 for r in accounts) else 75)
 END
+}
+patiently two 'the library of each process is not shown'
 
 # A fork restarts the pager, which goes on in another segment: what it does then is there as well.
-rm -f "$scratch/csv"
-"$build/predicomp" heatmap --interval 50ms -o "$scratch/forked.json" -- "$build/predicomp" run --cold-age 200ms \
-	--min-rss 0 --csv "$scratch/csv" /usr/bin/python3 "$here/cold.py" fork \
-	>"$scratch/out" 2>"$scratch/forked.err" || fail "with a fork: exit status $?"
-/usr/bin/python3 - "$scratch/forked.json" "$scratch/csv" <<'END' || fail 'what was packed after a fork is not shown'
+forked() {
+	rm -f "$scratch/csv"
+	"$build/predicomp" heatmap --interval 50ms -o "$scratch/forked.json" -- "${subject[@]}" $nap fork \
+		>"$scratch/out" 2>"$scratch/forked.err" || fail "with a fork: exit status $?"
+	/usr/bin/python3 - "$scratch/forked.json" "$scratch/csv" <<'END'
 import csv, json, sys
 m = json.load(open(sys.argv[1]))
 account, = (r for r in csv.DictReader(open(sys.argv[2])) if r['pid'] == str(m['pid']))
 total = {l['name']: l.get('total') for l in m['layers']}
-print(total, 'account:', account['pages_evicted'], account['pages_restored'], account['forks'])
-assert account['forks'] == '1' and total['evictions'] == int(account['pages_evicted']) > 15000
-assert total['restores'] == int(account['pages_restored'])
+evicted, restored = int(account['pages_evicted']), int(account['pages_restored'])
+print(total, 'account:', evicted, restored, account['forks'])
+assert account['forks'] == '1'
+assert total['evictions'] == evicted and total['restores'] == restored
+sys.exit(0 if evicted > 15000 else 75)
 END
+}
+patiently forked 'what was packed after a fork is not shown'
 
 # A process, its child, its grandchild and one that executes something: each has its pages, to the
 # last, though three have them at one address, and all live for some milliseconds.

@@ -8,7 +8,7 @@ command -v chromium >/dev/null || skip 'chromium is missing'
 here=$(cd "$(dirname "$0")" && pwd)
 
 "$build/predicomp" heatmap --interval 50ms -o "$scratch/map.html" -- \
-	"$build/predicomp" run --cold-age 200ms --min-rss 0 /usr/bin/python3 "$here/cold.py" \
+	"$build/predicomp" run --cold-age 200ms --min-rss 0 /usr/bin/python3 "$here/cold.py" 1 \
 	>"$scratch/out" 2>"$scratch/map.err" || fail "exit status $?"
 ! grep -qE 'src=|href=|url\(|@import' "$scratch/map.html" || fail 'the page fetches something'
 

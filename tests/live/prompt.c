@@ -1,0 +1,122 @@
+/*
+ * Every touch is answered within a second: of memory that leaves all the time, while mappings come and
+ * go, pages are discarded and children are made. What the machine itself was held up meanwhile is
+ * measured by a thread that only sleeps, and allowed for.
+ */
+#include "host.h"
+
+#include <pthread.h>
+
+#define READERS	 3
+#define LEN	 (16 * MIB)
+#define BURST	 64
+#define BOUND_US 1000000
+#define MAPPED	 (256 * 1024ul)
+
+static char *memory;
+static uint64_t until;
+static uint64_t seed;
+static uint64_t worst_touch[READERS]; /* us */
+static uint64_t touches[READERS];
+static uint64_t worst_sleep; /* us beyond what was asked for */
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void note(uint64_t *worst, uint64_t us)
+{
+	if (us > *worst)
+		*worst = us;
+}
+
+/* Each page names its place; some are written again as they were. */
+static void *read_all(void *arg)
+{
+	const size_t self = (size_t)arg;
+	uint64_t random = seed + self, begun;
+
+	while (host_now_ms() < until) {
+		size_t page = host_random(&random) % (LEN / PAGE);
+		uint64_t *word = (uint64_t *)(void *)(memory + page * PAGE);
+
+		begun = now_us();
+		HOST_CHECK(*(volatile uint64_t *)word == page);
+		if (random % 4 == 0)
+			*(volatile uint64_t *)word = page;
+		note(&worst_touch[self], now_us() - begun);
+		touches[self]++;
+		if (touches[self] % BURST == 0)
+			host_sleep_ms(20);
+	}
+	return NULL;
+}
+
+static void *change_mappings(void *arg)
+{
+	while (host_now_ms() < until) {
+		char *at = host_map(MAPPED);
+
+		memset(at, 1, MAPPED);
+		host_sleep_ms(5);
+		HOST_CHECK(madvise(at, MAPPED / 2, MADV_DONTNEED) == 0 && !at[0]);
+		HOST_CHECK(munmap(at, MAPPED) == 0);
+	}
+	return arg;
+}
+
+static void *only_sleep(void *arg)
+{
+	while (host_now_ms() < until) {
+		uint64_t begun = now_us();
+
+		host_sleep_ms(1);
+		note(&worst_sleep, now_us() - begun - 1000);
+	}
+	return arg;
+}
+
+static void make_children(void)
+{
+	while (host_now_ms() < until) {
+		pid_t child = fork();
+
+		if (!child)
+			_exit(0);
+		HOST_CHECK(host_reap(child) == 0);
+		host_sleep_ms(500);
+	}
+}
+
+int main(void)
+{
+	pthread_t thread[READERS + 2];
+	uint64_t longest = 0, all = 0;
+
+	seed = host_seed();
+	until = host_deadline();
+	memory = host_map(LEN);
+	for (size_t page = 0; page < LEN / PAGE; page++)
+		*(uint64_t *)(void *)(memory + page * PAGE) = page;
+	for (size_t i = 0; i < READERS; i++)
+		HOST_CHECK(pthread_create(&thread[i], NULL, read_all, (void *)i) == 0);
+	HOST_CHECK(pthread_create(&thread[READERS], NULL, change_mappings, NULL) == 0);
+	HOST_CHECK(pthread_create(&thread[READERS + 1], NULL, only_sleep, NULL) == 0);
+	make_children();
+	for (unsigned i = 0; i < READERS + 2; i++)
+		HOST_CHECK(pthread_join(thread[i], NULL) == 0);
+	for (unsigned i = 0; i < READERS; i++) {
+		note(&longest, worst_touch[i]);
+		all += touches[i];
+	}
+	fprintf(stderr, "figure: the longest of %llu touches took %llu us, a sleep %llu us too long\n",
+		(unsigned long long)all, (unsigned long long)longest,
+		(unsigned long long)worst_sleep);
+	if (longest > BOUND_US + 4 * worst_sleep)
+		HOST_FAIL("a touch took %llu us", (unsigned long long)longest);
+	return 0;
+}

@@ -1,0 +1,199 @@
+/*
+ * Who does not answer is told from who has nothing to answer and from who is merely busy, and is ended
+ * by the looks in a row at which nothing moved, never by one less.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/stats.h"
+#include "flow/fault.h"
+#include "flow/watch.h"
+#include "flow/world.h"
+
+#include <errno.h>
+
+#define PAGERS 2u
+#define TID    4711
+
+static struct fault_thread pager[PAGERS];
+
+static struct {
+	int message[2]; /* pipe in the userfaultfd's place */
+	int tracer;
+	jmp_buf died;
+	int freed; /* thread that may run anywhere */
+} played;
+
+long __real_sys_call(long nr, long a, long b, long c, long d, long e, long f);
+long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f);
+int __wrap_pressure_facts(const struct pressure *p, struct process_facts *out);
+_Noreturn void __wrap_pc_fatal(const char *what, uint64_t fact1, uint64_t fact2);
+
+long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	if (nr == __NR_sched_setaffinity) {
+		played.freed = (int)a;
+		return 0;
+	}
+	return __real_sys_call(nr, a, b, c, d, e, f);
+}
+
+int __wrap_pressure_facts(const struct pressure *p, struct process_facts *out)
+{
+	(void)p;
+	*out = (struct process_facts){.tracer_pid = played.tracer};
+	return 0;
+}
+
+_Noreturn void __wrap_pc_fatal(const char *what, uint64_t fact1, uint64_t fact2)
+{
+	(void)what;
+	(void)fact1;
+	assert_int_equal(fact2, WATCH_LOOKS);
+	longjmp(played.died, 1);
+}
+
+static int begin(void **unused)
+{
+	(void)unused;
+	played.freed = played.tracer = 0;
+	if (pipe(played.message))
+		return -1;
+	world.uffd.fd = played.message[0];
+	for (unsigned i = 0; i < PAGERS; i++) {
+		pager[i] = (struct fault_thread){.index = i, .tid = TID + (int)i, .parked = 1};
+		pager[i].nudge = eventfd(0, EFD_NONBLOCK);
+	}
+	fault_set(pager, PAGERS);
+	watch_start();
+	return 0;
+}
+
+static int end(void **unused)
+{
+	(void)unused;
+	for (unsigned i = 0; i < PAGERS; i++)
+		close(pager[i].nudge);
+	close(played.message[0]);
+	close(played.message[1]);
+	return 0;
+}
+
+static void make_readable(void)
+{
+	assert_int_equal(write(played.message[1], "m", 1), 1);
+}
+
+/* How many looks until the process is ended; 0: it is not, in `most`. */
+static unsigned ended_after(unsigned most)
+{
+	volatile unsigned looks = 0;
+
+	if (setjmp(played.died))
+		return looks;
+	while (looks < most) {
+		looks++;
+		watch_look();
+	}
+	return 0;
+}
+
+static void test_idle_pagers_are_left_alone(void **unused)
+{
+	const uint64_t late = stats_get(PC_V_faults_late);
+
+	(void)unused;
+	pager[0].messages = pager[0].answered = 1000;
+	assert_int_equal(ended_after(3 * WATCH_LOOKS), 0);
+	assert_int_equal(stats_get(PC_V_faults_late), late);
+	assert_int_equal(pager[0].parked, 1);
+}
+
+/* It always has something to answer, and each time something else. */
+static void test_busy_pagers_are_left_alone(void **unused)
+{
+	const uint64_t late = stats_get(PC_V_faults_late);
+
+	(void)unused;
+	make_readable();
+	for (unsigned i = 0; i < 3 * WATCH_LOOKS; i++) {
+		pager[1].messages++;
+		watch_look();
+		pager[1].answered = pager[1].messages;
+		pager[1].messages++;
+	}
+	assert_int_equal(stats_get(PC_V_faults_late), late);
+}
+
+static void test_a_pager_that_hangs_ends_the_process(void **unused)
+{
+	const uint64_t late = stats_get(PC_V_faults_late);
+
+	(void)unused;
+	pager[0].messages = pager[0].answered = 7;
+	pager[1].messages = 5;
+	pager[1].answered = 4;
+	watch_look();
+	assert_int_equal(stats_get(PC_V_faults_late), late);
+	watch_look();
+	assert_int_equal(stats_get(PC_V_faults_late), late + 1);
+	assert_int_equal(played.freed, TID + 1);
+	assert_int_equal(pager[0].parked, 0);
+	assert_int_equal(pager[1].parked, 0);
+	/* Others go on: that changes nothing for who waits for it. */
+	pager[0].messages = pager[0].answered = 8;
+	assert_int_equal(ended_after(2 * WATCH_LOOKS), WATCH_LOOKS - 1);
+	assert_int_equal(stats_get(PC_V_faults_late), late + 1);
+}
+
+static void test_what_nobody_reads_ends_the_process(void **unused)
+{
+	(void)unused;
+	make_readable();
+	assert_int_equal(ended_after(2 * WATCH_LOOKS), WATCH_LOOKS + 1);
+	assert_int_equal(pager[0].parked, 0);
+	assert_in_range(played.freed, TID, TID + 1);
+}
+
+/* One look before the end is not too late. */
+static void test_an_answer_ends_the_count(void **unused)
+{
+	(void)unused;
+	pager[1].messages = 5;
+	pager[1].answered = 4;
+	assert_int_equal(ended_after(WATCH_LOOKS), 0);
+	pager[1].answered = 5;
+	watch_look();
+	pager[1].messages = 6;
+	assert_int_equal(ended_after(WATCH_LOOKS), 0);
+}
+
+static void test_a_traced_process_is_not_ended(void **unused)
+{
+	(void)unused;
+	played.tracer = 1;
+	make_readable();
+	assert_int_equal(ended_after(2 * WATCH_LOOKS), 0);
+	played.tracer = 0;
+	assert_int_equal(ended_after(1), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_idle_pagers_are_left_alone, begin, end),
+		cmocka_unit_test_setup_teardown(test_busy_pagers_are_left_alone, begin, end),
+		cmocka_unit_test_setup_teardown(test_a_pager_that_hangs_ends_the_process, begin, end),
+		cmocka_unit_test_setup_teardown(test_what_nobody_reads_ends_the_process, begin, end),
+		cmocka_unit_test_setup_teardown(test_an_answer_ends_the_count, begin, end),
+		cmocka_unit_test_setup_teardown(test_a_traced_process_is_not_ended, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
