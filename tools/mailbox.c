@@ -158,8 +158,8 @@ static int ask_here(struct wait *w, struct mailbox_answer *answer, struct refusa
 	int err;
 
 	w->moved = false;
-	w->segment = mmap(NULL, PC_SEGMENT_HEADER, PROT_READ | PROT_WRITE, MAP_SHARED, t->segment,
-			  0);
+	w->segment =
+	    mmap(NULL, PC_SEGMENT_HEADER, PROT_READ | PROT_WRITE, MAP_SHARED, t->segment, 0);
 	if (w->segment == MAP_FAILED)
 		return refuse(why, STATUS_NO, "the segment of process %d cannot be mapped: %s",
 			      t->pid, strerror(errno));

@@ -8,11 +8,10 @@
 #include "base/sys.h"
 #include "flow/fault.h"
 #include "flow/world.h"
+#include "kernel/task.h"
 
 #include <poll.h>
 #include <time.h>
-
-#define CPU_WORDS 16u
 
 struct watched {
 	uint64_t read; /* messages, at the last look */
@@ -47,22 +46,13 @@ static bool is_readable(void)
 	return sys_poll(&fd, 1, &at_once) > 0;
 }
 
-/* Where the kernel refuses, it stays where it is. */
-static void let_run_anywhere(int tid)
-{
-	uint64_t mask[CPU_WORDS] = {0};
-
-	if (tid > 0 && SYS3(__NR_sched_getaffinity, 0, sizeof(mask), mask) > 0)
-		SYS3(__NR_sched_setaffinity, tid, sizeof(mask), mask);
-}
-
 static void help(unsigned late)
 {
 	COUNT(0, faults_late);
 	log_line(LOG_INFO, "a fault has not been answered for a second", "pager", late, NULL, 0);
 	for (unsigned i = 0; i < fault_count(); i++) {
 		if (i == late || late == fault_count())
-			let_run_anywhere(load_relaxed(&fault_at(i)->tid));
+			task_let_run(load_relaxed(&fault_at(i)->tid));
 		fault_wake(fault_at(i));
 	}
 }

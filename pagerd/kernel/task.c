@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#define CPU_WORDS      16u
 #define PF_IO_WORKER   0x00000010u
 #define PF_USER_WORKER 0x00004000u
 #define STAT_STATE     3
@@ -100,4 +101,12 @@ int task_cpu(int tid)
 	const char *cpu = stat_field(tid, STAT_CPU, &s);
 
 	return cpu ? (int)number_at(cpu) : -ESRCH;
+}
+
+void task_let_run(int tid)
+{
+	uint64_t mask[CPU_WORDS] = {0};
+
+	if (SYS3(__NR_sched_getaffinity, 0, sizeof(mask), mask) > 0)
+		SYS3(__NR_sched_setaffinity, tid, sizeof(mask), mask);
 }

@@ -26,4 +26,7 @@ bool task_is_zombie(int tid);
 
 int task_cpu(int tid); /* CPU it last ran on, or -errno */
 
+/* From now on it may run where the caller may. Where the kernel refuses, it stays where it is. */
+void task_let_run(int tid);
+
 #endif

@@ -113,9 +113,9 @@ int main(void)
 		note(&longest, worst_touch[i]);
 		all += touches[i];
 	}
-	fprintf(stderr, "figure: the longest of %llu touches took %llu us, a sleep %llu us too long\n",
-		(unsigned long long)all, (unsigned long long)longest,
-		(unsigned long long)worst_sleep);
+	fprintf(
+	    stderr, "figure: the longest of %llu touches took %llu us, a sleep %llu us too long\n",
+	    (unsigned long long)all, (unsigned long long)longest, (unsigned long long)worst_sleep);
 	if (longest > BOUND_US + 4 * worst_sleep)
 		HOST_FAIL("a touch took %llu us", (unsigned long long)longest);
 	return 0;

@@ -106,9 +106,9 @@ static void test_one_that_was_left_starts_from_nothing(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing_is_lost_by_publishing),
-		cmocka_unit_test(test_all_but_the_last_are_marked),
-		cmocka_unit_test(test_one_that_was_left_starts_from_nothing),
+	    cmocka_unit_test(test_nothing_is_lost_by_publishing),
+	    cmocka_unit_test(test_all_but_the_last_are_marked),
+	    cmocka_unit_test(test_one_that_was_left_starts_from_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

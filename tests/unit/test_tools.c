@@ -92,8 +92,7 @@ static int new_segment(void)
 
 static struct pc_segment *map_segment(int fd)
 {
-	void *memory =
-	    mmap(NULL, stats_segment_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *memory = mmap(NULL, stats_segment_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (memory == MAP_FAILED)
 		_exit(1);
@@ -684,8 +683,7 @@ int main(void)
 
 	snprintf(tool, sizeof(tool), "%s/predicomp", build ? build : ".");
 	if (access(tool, X_OK) != 0) {
-		printf("SKIP: %s is missing: TEST_BUILD names the folder it was built in\n",
-		       tool);
+		printf("SKIP: %s is missing: TEST_BUILD names the folder it was built in\n", tool);
 		return SKIPPED;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,12 +187,12 @@ static void test_a_traced_process_is_not_ended(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_idle_pagers_are_left_alone, begin, end),
-		cmocka_unit_test_setup_teardown(test_busy_pagers_are_left_alone, begin, end),
-		cmocka_unit_test_setup_teardown(test_a_pager_that_hangs_ends_the_process, begin, end),
-		cmocka_unit_test_setup_teardown(test_what_nobody_reads_ends_the_process, begin, end),
-		cmocka_unit_test_setup_teardown(test_an_answer_ends_the_count, begin, end),
-		cmocka_unit_test_setup_teardown(test_a_traced_process_is_not_ended, begin, end),
+	    cmocka_unit_test_setup_teardown(test_idle_pagers_are_left_alone, begin, end),
+	    cmocka_unit_test_setup_teardown(test_busy_pagers_are_left_alone, begin, end),
+	    cmocka_unit_test_setup_teardown(test_a_pager_that_hangs_ends_the_process, begin, end),
+	    cmocka_unit_test_setup_teardown(test_what_nobody_reads_ends_the_process, begin, end),
+	    cmocka_unit_test_setup_teardown(test_an_answer_ends_the_count, begin, end),
+	    cmocka_unit_test_setup_teardown(test_a_traced_process_is_not_ended, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
