@@ -481,7 +481,7 @@ bool family_unread(const struct family *f, struct member *m)
 
 uint64_t family_lost(const struct family *f)
 {
-	return f->lost + f->rings.lost;
+	return f->lost + perf_rings_lost(&f->rings);
 }
 
 void family_look(struct family *f)

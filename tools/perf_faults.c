@@ -172,7 +172,7 @@ int perf_faults_read(struct perf_faults *p, kernel_fault_fn *fn, void *arg)
 
 uint64_t perf_faults_lost(const struct perf_faults *p)
 {
-	return p->lost + p->rings.lost;
+	return p->lost + perf_rings_lost(&p->rings);
 }
 
 bool perf_faults_sees_kernel(const struct perf_faults *p)

@@ -26,10 +26,21 @@ struct lost {
 
 #define RECORD_BYTES 8192u /* the longest that is asked for has a path in it */
 
-static int open_event(pid_t tid, int cpu, const struct perf_event_attr *attr)
-{
-	int fd = (int)syscall(SYS_perf_event_open, attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+/* What read(2) gives of an event. */
+struct count {
+	uint64_t value, lost;
+};
 
+/* Kernels before 6.0 do not know what they lose, and say EINVAL to who asks. */
+static int open_event(pid_t tid, int cpu, const struct perf_event_attr *like)
+{
+	struct perf_event_attr attr = *like;
+	int fd;
+
+	attr.read_format = PERF_FORMAT_LOST;
+	fd = (int)syscall(SYS_perf_event_open, &attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0 && errno == EINVAL)
+		fd = (int)syscall(SYS_perf_event_open, like, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -178,4 +189,15 @@ void perf_rings_read(struct perf_rings *r, perf_record_fn *fn, void *arg)
 	for (unsigned i = 0; i < r->cpus; i++)
 		if (r->ring[i].head)
 			empty_ring(r, &r->ring[i], fn, arg);
+}
+
+uint64_t perf_rings_lost(const struct perf_rings *r)
+{
+	struct count count;
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < r->fds; i++)
+		if (read(r->fd[i], &count, sizeof(count)) == sizeof(count))
+			lost += count.lost;
+	return PC_MAX(lost, r->lost);
 }

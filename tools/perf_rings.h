@@ -4,6 +4,9 @@
  * DESIGN  An event that its children inherit must be bound to a CPU to be mapped, so each thread
  *         has one for each CPU, and all events of a CPU write to the ring of the first.
  *
+ *         A ring tells what it had no room for when there is room again, which may be never: the
+ *         kernel is asked for that, where it counts it (Linux 6.0).
+ *
  * LIMITS  A thread of a running process that is made while the others are being opened is missed.
  */
 #ifndef PC_TOOLS_PERF_RINGS_H
@@ -22,7 +25,7 @@ struct perf_rings {
 	struct perf_ring *ring; /* by CPU */
 	int *fd;		/* of all events, in the order in which they were opened */
 	size_t fds, room;
-	uint64_t lost; /* records that found a ring full */
+	uint64_t lost; /* records that found a ring full, as far as the rings have told */
 };
 
 /* 0 or -errno. Nothing is opened yet. */
@@ -41,5 +44,8 @@ int perf_rings_try(pid_t pid, const struct perf_event_attr *attr);
 /* Each record that has come since the last call, in no order between CPUs. */
 typedef void perf_record_fn(void *arg, const struct perf_event_header *record);
 void perf_rings_read(struct perf_rings *r, perf_record_fn *fn, void *arg);
+
+/* Records that found a ring full, until now. Some system calls. */
+uint64_t perf_rings_lost(const struct perf_rings *r);
 
 #endif

@@ -51,7 +51,7 @@ PREDICOMP_API int predicomp_counter(const char *name, uint64_t *value);
  * -EAGAIN when nothing is managed, or -EINVAL for an empty or wrapping range.
  *   willneed  it will be touched soon: packed pages come back now, in the background
  *   cold      it will not be touched for a while: it may leave at once, whatever its age
- *   leave     never manage it (again)
+ *   leave     never manage it (again), as long as it is mapped
  */
 PREDICOMP_API int predicomp_willneed(const void *start, size_t length);
 PREDICOMP_API int predicomp_cold(const void *start, size_t length);

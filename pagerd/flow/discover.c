@@ -334,6 +334,7 @@ int discover_walk(pc_ns now)
 	}
 	if (err)
 		return err;
+	exclude_prune();
 	mark_units(now);
 	free_dead_units();
 	SET(bytes_managed, span_bytes(&disco.areas));

@@ -1,10 +1,12 @@
 #include "flow/exclude.h"
 
 #include "base/lock.h"
+#include "kernel/vma.h"
 #include "state/span.h"
 
 #define EXCLUDE_MAX 4096u
 #define HOLDS_MAX   64u
+#define LOOKS_MAX   (2 * EXCLUDE_MAX + 64) /* enough for a page of each */
 
 struct hold {
 	uint32_t number; /* 0: not in use */
@@ -26,12 +28,54 @@ void exclude_reset(void)
 			holds[i].number = 0;
 }
 
+/* Halves what is mapped in part, down to pages. Where a hole has no room it stays in. */
+static void drop_unmapped(pc_addr start, pc_addr end, unsigned *looks)
+{
+	const pc_addr middle = page_floor(start + (end - start) / 2);
+
+	if (!*looks)
+		return;
+	--*looks;
+	if (vma_mapped(start, end))
+		return;
+	if (middle == start) {
+		span_remove(&set, start, end);
+		return;
+	}
+	drop_unmapped(start, middle, looks);
+	drop_unmapped(middle, end, looks);
+}
+
+/* Nobody adds meanwhile: what is found unmapped is not what another call is about to work on. */
+static void prune(void)
+{
+	unsigned looks = LOOKS_MAX;
+	pc_addr at = 0;
+	uint32_t i;
+
+	while (looks && (i = span_after(&set, at)) < set.count) {
+		at = set.span[i].end;
+		drop_unmapped(set.span[i].start, at, &looks);
+	}
+}
+
+void exclude_prune(void)
+{
+	lock_take(&lock);
+	prune();
+	lock_release(&lock);
+}
+
 bool exclude_add(pc_addr start, pc_addr end)
 {
 	bool ok;
 
 	lock_take(&lock);
 	ok = span_add(&set, page_floor(start), page_ceil(end));
+	if (!ok) {
+		prune();
+		ok = span_add(&set, page_floor(start), page_ceil(end));
+	}
 	lock_release(&lock);
 	return ok;
 }

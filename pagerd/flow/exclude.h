@@ -7,7 +7,10 @@
  * WHY    Two calls may be about the same addresses: the first has moved memory away from there, the
  *        second works on what was mapped there since. The end of the first must not expose it, so
  *        a hold is ended by its number and not by its place.
- * THREADS any; a lock held for a few stores. Threads of the program come with signals blocked.
+ *        What is mapped no more is no longer what somebody spoke of: programs lock memory and unmap it
+ *        as it is. Its exclusion ends, at the next walk or when there is no room for another one.
+ * THREADS any; a lock held for a few stores, seldom for some thousand looks at mappings. Threads of the
+ *        program come with signals blocked.
  */
 #ifndef PC_FLOW_EXCLUDE_H
 #define PC_FLOW_EXCLUDE_H
@@ -15,9 +18,10 @@
 #include "base/types.h"
 
 void exclude_reset(void); /* nothing is held, nobody is waiting: the set stays */
-/* False when the set is full: the caller must then leave the whole process alone. */
+/* Of memory that is mapped. False when the set is full: the caller must leave the process alone. */
 bool exclude_add(pc_addr start, pc_addr end);
 bool exclude_remove(pc_addr start, pc_addr end);
+void exclude_prune(void); /* of what is mapped no more; in several goes where that is much */
 /* The number of the hold; 0: too many others. */
 uint32_t exclude_hold(pc_addr start, pc_addr end);
 /* One that is not there any more (a child of a fork has none of its parent's) may be released. */

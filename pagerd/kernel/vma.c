@@ -6,6 +6,7 @@
 #include "kernel/uapi.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 
 void vma_parser_begin(struct vma_parser *p, bool smaps, vma_fn *fn, void *arg)
 {
@@ -348,4 +349,10 @@ bool vma_covers(vma_lookup *lookup, int maps_fd, pc_addr addr)
 	int err = lookup(maps_fd, addr, &v);
 
 	return err ? err != -ENOENT : v.start <= addr;
+}
+
+/* Nothing is written anywhere: without MS_SYNC the call only looks at the mappings. */
+bool vma_mapped(pc_addr start, pc_addr end)
+{
+	return SYS3(__NR_msync, start, end - start, MS_ASYNC) != -ENOMEM;
 }

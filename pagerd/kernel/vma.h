@@ -89,4 +89,7 @@ int vma_search(int maps_fd, pc_addr addr, struct vma *out);
 typedef int vma_lookup(int maps_fd, pc_addr addr, struct vma *out);
 bool vma_covers(vma_lookup *lookup, int maps_fd, pc_addr addr);
 
+/* All of it is mapped, whatever by; needs no maps. By any thread. */
+bool vma_mapped(pc_addr start, pc_addr end);
+
 #endif

@@ -60,6 +60,12 @@ int __wrap_perf_rings_begin(struct perf_rings *r, size_t bytes);
 int __wrap_perf_rings_add(struct perf_rings *r, pid_t pid, const struct perf_event_attr *attr);
 void __wrap_perf_rings_end(struct perf_rings *r);
 void __wrap_perf_rings_read(struct perf_rings *r, perf_record_fn *fn, void *arg);
+uint64_t __wrap_perf_rings_lost(const struct perf_rings *r);
+
+uint64_t __wrap_perf_rings_lost(const struct perf_rings *r)
+{
+	return r->lost;
+}
 
 int __wrap_perf_rings_begin(struct perf_rings *r, size_t bytes)
 {
