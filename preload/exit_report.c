@@ -127,6 +127,9 @@ static void write_reports(void)
 	enum report_fault fault;
 
 	pager_begin_counting();
+	/* A child of a fork that nobody saw has its parent's segment, which is not its to report. */
+	if (stats_segment()->pid && stats_segment()->pid != (int)sys_getpid())
+		return;
 	fault = report_open(&r, stats_segment(), stats_segment_bytes(), sys_monotonic());
 	if (fault) {
 		log_say(LOG_INFO, report_fault_text(fault));

@@ -126,7 +126,7 @@ static bool is_major(const struct perf_faults *p, uint64_t id)
 static void keep(struct perf_faults *p, const struct sample *s)
 {
 	struct kernel_fault *fault =
-		array_room(p->fault, &p->fault_room, p->faults + 1, sizeof(*fault));
+	    array_room(p->fault, &p->fault_room, p->faults + 1, sizeof(*fault));
 
 	if (!fault) {
 		p->lost++;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # child_report.sh LIBRARY: children that end before they are looked at have a row of their own in the report,
-# and nothing that they do is counted for their parent.
+# and nothing that they do is counted for their parent. A child that nobody saw being made has none.
 . "$(dirname "$0")/real.bash" "$@"
 needs perl
 
@@ -31,4 +31,9 @@ read -r rows forks < <(forks_of parent)
 read -r rows forks < <(forks_of children)
 [ "$rows" = $CHILDREN ] || fail "$rows of $CHILDREN children have a row"
 [ "$forks" = $((3 * CHILDREN)) ] || fail "the children count $forks forks, and made $((3 * CHILDREN))"
+
+rm -f "$scratch/csv"
+under_library PREDICOMP_MIN_RSS=1G "$build/tests/real/bare_child" || fail "a child of a bare fork: exit status $?"
+rows=$(grep -c '^"bare_child"' "$scratch/csv")
+[ "$rows" = 1 ] || fail "a process whose child nobody saw being made has $rows rows"
 echo "$CHILDREN children, a row each; each process counts its own forks"
