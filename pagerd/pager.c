@@ -41,14 +41,14 @@
 #include <signal.h>
 #include <time.h>
 
-#define PAGERS_MAX       64u
-#define LOOK_FIRST       (100 * PC_MS) /* how soon after its start a process is looked at */
-#define LOOK_EVERY       PC_SEC
-#define LOOK_SMALL       (64ull << 10) /* MIN_RSS up to here: look without delay */
-#define MAP_SHARE        4u            /* of vm.max_map_count that may be registered runs */
-#define CPU_WORDS        16u
-#define PROGRAM_BYTES    32u
-#define CLOSE_UNSHARE    2u
+#define PAGERS_MAX    64u
+#define LOOK_FIRST    (100 * PC_MS) /* how soon after its start a process is looked at */
+#define LOOK_EVERY    PC_SEC
+#define LOOK_SMALL    (64ull << 10) /* MIN_RSS up to here: look without delay */
+#define MAP_SHARE     4u	    /* of vm.max_map_count that may be registered runs */
+#define CPU_WORDS     16u
+#define PROGRAM_BYTES 32u
+#define CLOSE_UNSHARE 2u
 
 struct world world;
 
@@ -71,7 +71,7 @@ struct mask {
 static struct {
 	struct lock lock; /* all of this, and every host call */
 	struct mask mask; /* of the thread that holds it */
-	int pid;             /* whose pager this is: a vfork child shares our memory, not our pager */
+	int pid;	  /* whose pager this is: a vfork child shares our memory, not our pager */
 	bool started;
 	bool quit;
 	bool filtered; /* has quit, and the program's system calls are filtered */
@@ -85,20 +85,20 @@ static struct {
 static struct {
 	struct fault_thread pager[PAGERS_MAX];
 	struct work work;
-	uint32_t stop;   /* futex words follow */
+	uint32_t stop; /* futex words follow */
 	uint32_t wake;
 	uint32_t request; /* enum request */
 	uint32_t reason;  /* enum pc_inert, to be shown after a stop */
 	pc_addr start, end;
-	bool hinting; /* a hint is being carried out */
-	bool serving; /* what somebody waits for is */
+	bool hinting;	  /* a hint is being carried out */
+	bool serving;	  /* what somebody waits for is */
 	uint32_t drained; /* asked to stay inert by the mailbox */
 	uint32_t active;
 	struct crew_member work_member;
 	struct crew_member pager_member[PAGERS_MAX];
-	unsigned pagers; /* that run */
-	unsigned ready;	 /* that have what they need */
-	pc_ns looked_at; /* by look_around() */
+	unsigned pagers;      /* that run */
+	unsigned ready;	      /* that have what they need */
+	pc_ns looked_at;      /* by look_around() */
 	pc_ns pager_cpu_gone; /* CPU time of pagers that have ended */
 	struct anchor anchor;
 	bool probed;
@@ -253,8 +253,8 @@ static int pager_main(void *arg)
 	struct fault_thread *t = arg;
 
 	SYS2(__NR_prctl, PR_SET_NAME, PC_THREAD_NAME);
+	store_relaxed(&t->tid, (int)sys_gettid()); /* before it can be starved where it is pinned */
 	pin(t->cpu);
-	store_relaxed(&t->tid, (int)sys_gettid());
 	return fault_loop(t);
 }
 
@@ -271,9 +271,9 @@ static int ready_pager(unsigned i, unsigned cpu)
 	t->index = i;
 	t->cpu = cpu;
 	t->restorer = (struct restorer){
-		.slot = GATE_PAGER0 + i,
-		.shard = 1 + i % (PC_SHARDS - 1),
-		.page = page,
+	    .slot = GATE_PAGER0 + i,
+	    .shard = 1 + i % (PC_SHARDS - 1),
+	    .page = page,
 	};
 	restore_ready(&t->restorer, 1);
 	t->nudge = (int)SYS2(__NR_eventfd2, 0, O_CLOEXEC | O_NONBLOCK);
@@ -287,6 +287,7 @@ static int start_pagers(void)
 	int err = 0;
 
 	gate_reset(&world.gate, GATE_PAGER0 + count);
+	world.gate.late = watch_gate;
 	for (; crew.ready < count && !err; crew.ready += !err)
 		err = ready_pager(crew.ready, cpu[crew.ready % cpus]);
 	fault_set(crew.pager, crew.ready);
@@ -548,7 +549,7 @@ static void done_with_request(void)
 }
 
 /*
- * Called between two units too, by what is being carried out. Nobody waits for a hint, and whoever
+ * Called between two units too, by what is being carried out, and each second. Nobody waits for a hint, and whoever
  * asks for more may not be kept by one: it makes room before it begins. One that comes meanwhile is
  * dropped.
  */
@@ -557,6 +558,8 @@ static void serve_host(void)
 	enum request what = load_acquire(&crew.request); /* pairs with ask() */
 	pc_addr start = crew.start, end = crew.end;
 
+	if (crew.active)
+		watch_look(sys_monotonic());
 	if (what == REQUEST_NONE || crew.serving)
 		return;
 	if (!is_hint(what)) {
@@ -578,8 +581,8 @@ static void sleep_until_asked(pc_ns how_long)
 	pc_ns until = sys_monotonic() + how_long;
 	struct timespec t = {(time_t)(until / PC_SEC), (long)(until % PC_SEC)};
 	struct futex_waitv w[2] = {
-		{wake, (uint64_t)&crew.wake, FUTEX_32 | FUTEX_PRIVATE_FLAG, 0},
-		{asked, (uint64_t)&m->request, FUTEX_32, 0},
+	    {wake, (uint64_t)&crew.wake, FUTEX_32 | FUTEX_PRIVATE_FLAG, 0},
+	    {asked, (uint64_t)&m->request, FUTEX_32, 0},
 	};
 
 	if (load_acquire(&crew.stop) || load_acquire(&crew.request) ||
@@ -640,14 +643,12 @@ static void look_around(void)
 		store_release(&crew.stop, 1);
 	else if (crew.active)
 		keep_anchor();
-	/* The anchor's loss may have ended it. */
-	if (crew.active)
-		watch_look();
 }
 
 static void leave_pinned(void)
 {
-	log_say(LOG_INFO, "left alone: a descriptor was opened that EVICT=madvise does not go with");
+	log_say(LOG_INFO,
+		"left alone: a descriptor was opened that EVICT=madvise does not go with");
 	deactivate(PC_STATE_INERT, PC_INERT_PINNED);
 }
 
@@ -667,6 +668,21 @@ static pc_ns round_of_work(pc_ns wait)
 	if (stats_segment()->run_state == PC_STATE_WAITING)
 		return look(wait);
 	return LOOK_EVERY;
+}
+
+/* Until the time has come for another round, or somebody asks for one. */
+static void rest(pc_ns wait)
+{
+	pc_ns now = sys_monotonic(), begun;
+	const pc_ns until = now + wait;
+
+	do {
+		begun = now;
+		sleep_until_asked(PC_MIN(until - now, LOOK_EVERY));
+		serve_host();
+		look_around();
+		now = sys_monotonic();
+	} while (now < until && now - begun >= LOOK_EVERY);
 }
 
 /* What the work thread needs, managed or not. */
@@ -710,7 +726,7 @@ static int work_main(void *arg)
 		sleep_until_asked(wait);
 	while (!load_acquire(&crew.stop)) { /* pairs with stop_all */
 		wait = round_of_work(PC_MAX(wait, LOOK_FIRST));
-		sleep_until_asked(wait);
+		rest(wait);
 	}
 	if (crew.active)
 		deactivate(PC_STATE_INERT, (enum pc_inert)crew.reason);
@@ -726,7 +742,7 @@ static struct mask block_signals(void)
 	uint64_t all = ~0ull;
 
 	old.blocked =
-		!SYS4(__NR_rt_sigprocmask, SIG_SETMASK, &all, &old.signals, sizeof(old.signals));
+	    !SYS4(__NR_rt_sigprocmask, SIG_SETMASK, &all, &old.signals, sizeof(old.signals));
 	return old;
 }
 

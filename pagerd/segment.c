@@ -78,14 +78,17 @@ int segment_leave(void)
 	return segment.memory ? map_over(MAP_PRIVATE | MAP_ANONYMOUS, -1) : 0;
 }
 
-static long write_all(int fd, const char *bytes, size_t n)
+static long write_at(int fd, size_t at, const void *from, size_t n)
 {
+	const char *bytes = from;
+
 	while (n) {
-		long wrote = sys_write(fd, bytes, n);
+		long wrote = SYS4(__NR_pwrite64, fd, bytes, n, at);
 
 		if (wrote <= 0)
 			return wrote ? wrote : -EIO;
 		bytes += wrote;
+		at += (size_t)wrote;
 		n -= (size_t)wrote;
 	}
 	return 0;
@@ -98,14 +101,28 @@ void segment_count(enum pc_value_id id)
 	lock_release(&segment.lock);
 }
 
+/*
+ * It can be found as soon as it has its name: what makes it a segment is written last. Whoever is
+ * asking something through the old one asks again here.
+ */
 static long fill(int fd)
 {
+	struct pc_segment head = *stats_segment();
 	long err = SYS2(__NR_fchmod, fd, 0600);
 
+	head.mailbox.lock = 0;
+	head.mailbox.request = head.mailbox.answered;
 	if (!err)
 		err = SYS2(__NR_ftruncate, fd, page_ceil(stats_segment_bytes()));
 	if (!err)
-		err = write_all(fd, segment.memory, stats_written_bytes());
+		err = write_at(fd, PC_SEGMENT_HEADER,
+			       (const char *)segment.memory + PC_SEGMENT_HEADER,
+			       stats_written_bytes() - PC_SEGMENT_HEADER);
+	if (!err)
+		err = write_at(fd, sizeof(head.magic), &head.version,
+			       sizeof(head) - sizeof(head.magic));
+	if (!err)
+		err = write_at(fd, 0, &head.magic, sizeof(head.magic));
 	/* Another process of this user could otherwise cut it short under us, which is a SIGBUS. */
 	if (!err)
 		err = SYS3(__NR_fcntl, fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);

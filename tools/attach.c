@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -16,6 +18,8 @@
 #define SEGMENT_LINK "/memfd:" PC_SEGMENT_NAME " (deleted)"
 #define SEGMENT_MAX  (64u << 20)
 #define PATH_BYTES   96u
+#define RETRY	     PC_MS
+#define PATIENCE     (200 * PC_MS)
 
 int refuse(struct refusal *why, enum status status, const char *format, ...)
 {
@@ -166,9 +170,8 @@ static bool is_own(const struct target *t)
 {
 	struct pc_segment head;
 
-	if (pread(t->segment, &head, sizeof(head), 0) != sizeof(head))
-		return true;
-	return head.magic != PC_SEGMENT_MAGIC || head.pid == own_number(t->pid);
+	return pread(t->segment, &head, sizeof(head), 0) == sizeof(head) &&
+	       head.magic == PC_SEGMENT_MAGIC && head.pid == own_number(t->pid);
 }
 
 /* Sets t->segment from the descriptors of one thread: 0, -ENOENT, or -errno. */
@@ -256,29 +259,34 @@ static int read_segment(struct target *t, struct refusal *why)
 	return STATUS_OK;
 }
 
-/* False: there is none yet, or the process has ended and this one holds its last words. */
-static bool find_next(struct target *t)
+/*
+ * Goes over to the segment that came after this one. It stays where it is when there is none yet, or
+ * the process has ended: then this one has its last words.
+ */
+static void find_next(struct target *t)
 {
-	struct target next = {.pid = t->pid, .mode = t->mode, .segment = -1};
+	struct target next = {.pid = t->pid, .mode = t->mode, .process = t->process, .segment = -1};
+	struct refusal why;
 
 	if (search_process(&next) != 0)
-		return false;
+		return;
 	/* Alive after it was found: else the number may be somebody else's by now. */
-	if (!attach_alive(t)) {
+	if (!attach_alive(t) || read_segment(&next, &why) != STATUS_OK) {
 		close(next.segment);
-		return false;
+		free(next.copy);
+		return;
 	}
 	close(t->segment);
-	t->segment = next.segment;
-	return true;
+	free(t->copy);
+	*t = next;
 }
 
 int attach_reread(struct target *t, struct refusal *why)
 {
 	int err = read_segment(t, why);
 
-	if (err == STATUS_OK && t->report.segment->replaced && find_next(t))
-		err = read_segment(t, why);
+	if (err == STATUS_OK && t->report.segment->replaced)
+		find_next(t);
 	return err;
 }
 
@@ -302,6 +310,19 @@ int attach(struct target *t, pid_t pid, enum attach_mode mode, struct refusal *w
 	err = err == 0 ? attach_refresh(t, why) : refuse_search(why, pid, err);
 	if (err != STATUS_OK)
 		detach(t);
+	return err;
+}
+
+int attach_named(struct target *t, pid_t pid, enum attach_mode mode, struct refusal *why)
+{
+	const struct timespec pause = {.tv_nsec = RETRY};
+	const pc_ns until = now_monotonic() + PATIENCE;
+	int err = attach(t, pid, mode, why);
+
+	while (err == STATUS_NO_PROCESS && kill(pid, 0) == 0 && now_monotonic() < until) {
+		nanosleep(&pause, NULL);
+		err = attach(t, pid, mode, why);
+	}
 	return err;
 }
 

@@ -47,6 +47,8 @@ struct refusal {
  * is nothing to detach.
  */
 int attach(struct target *t, pid_t pid, enum attach_mode mode, struct refusal *why);
+/* The same for a process that somebody named: a pager that restarts just then is waited for. */
+int attach_named(struct target *t, pid_t pid, enum attach_mode mode, struct refusal *why);
 void detach(struct target *t);
 
 /*

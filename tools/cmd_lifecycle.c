@@ -297,7 +297,7 @@ static void give(const struct request *q, const struct due *d)
 	event.delay_ms = (int64_t)(q->after / PC_MS);
 	event.late_ms = (int64_t)((event.time - d->at) / PC_MS);
 	event.what = q->command == PC_CMD_EVICT ? "evicted" : "restored";
-	if (attach(&t, d->pid, ATTACH_COMMAND, &why) == STATUS_OK) {
+	if (attach_named(&t, d->pid, ATTACH_COMMAND, &why) == STATUS_OK) {
 		ask(&event, &t, &request, &why);
 		detach(&t);
 	} else if (kill(d->pid, 0) == 0 || errno == EPERM) {

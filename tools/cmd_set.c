@@ -102,7 +102,7 @@ static int send_all(pid_t pid, const struct assignment *list, size_t count, pc_n
 {
 	struct refusal why;
 	struct target t;
-	int err = attach(&t, pid, ATTACH_COMMAND, &why);
+	int err = attach_named(&t, pid, ATTACH_COMMAND, &why);
 
 	if (err != STATUS_OK)
 		return complain(err, "%s", why.text);

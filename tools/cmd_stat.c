@@ -201,7 +201,7 @@ static int show(const struct request *q)
 {
 	struct refusal why;
 	struct target t;
-	int err = attach(&t, q->pid, ATTACH_READ, &why);
+	int err = attach_named(&t, q->pid, ATTACH_READ, &why);
 
 	if (err != STATUS_OK)
 		return complain(err, "%s", why.text);

@@ -22,9 +22,7 @@ struct wait {
 	struct pc_segment *segment; /* mapped; of it: */
 	struct pc_mailbox *box;
 	pc_ns deadline;
-	bool posted;
-	uint32_t number; /* of what was posted */
-	bool moved;	 /* the pager has gone on in another segment: all else has failed */
+	bool moved; /* the pager has gone on in another segment: all else has failed */
 };
 
 static struct timespec as_timespec(pc_ns ns)
@@ -68,20 +66,12 @@ static int may_wait_here(struct wait *w, struct refusal *why)
 	return w->moved ? STATUS_NO : may_wait(w, why);
 }
 
-/*
- * Who finds its own lock has it: the segment is the copy of one that it had locked. In any other what
- * was posted is not.
- */
-static bool try_lock(struct wait *w)
+static bool try_lock(const struct wait *w)
 {
-	uint32_t self = (uint32_t)getpid(), holder = 0;
+	uint32_t holder = 0;
 
-	if (cas_acq_rel(&w->box->lock, &holder, self) ||
-	    (holder != self && is_gone(holder) && cas_acq_rel(&w->box->lock, &holder, self))) {
-		w->posted = false;
-		return true;
-	}
-	return holder == self;
+	return cas_acq_rel(&w->box->lock, &holder, (uint32_t)getpid()) ||
+	       (is_gone(holder) && cas_acq_rel(&w->box->lock, &holder, (uint32_t)getpid()));
 }
 
 static int take_lock(struct wait *w, struct refusal *why)
@@ -117,33 +107,25 @@ static int settle(struct wait *w, struct refusal *why)
 	}
 }
 
-static bool is_posted(const struct wait *w)
-{
-	return w->posted && load_relaxed(&w->box->request) == w->number;
-}
-
-static void post(struct wait *w)
+static void post(const struct wait *w)
 {
 	struct pc_mailbox *box = w->box;
 
-	w->posted = true;
-	w->number = load_relaxed(&box->request) + 1;
 	store_relaxed(&box->command, (uint32_t)w->request->command);
 	store_relaxed(&box->arg[0], w->request->arg[0]);
 	store_relaxed(&box->arg[1], w->request->arg[1]);
 	/* pairs with the pager's acquire of `request` */
-	store_release(&box->request, w->number);
+	store_release(&box->request, load_relaxed(&box->request) + 1);
 	futex_wake(&box->request);
 }
 
 static int ask_locked(struct wait *w, struct mailbox_answer *answer, struct refusal *why)
 {
-	int err = is_posted(w) ? STATUS_OK : settle(w, why);
+	int err = settle(w, why);
 
 	if (err != STATUS_OK)
 		return err;
-	if (!is_posted(w))
-		post(w);
+	post(w);
 	err = settle(w, why);
 	if (err != STATUS_OK)
 		return err;

@@ -11,9 +11,8 @@
  *   wait      until answered == request, in slices, so that the death of the process is noticed
  *             and progress can be shown.
  *   unlock    store 0.
- *   follow    A pager that restarts goes on in a copy of the segment (segment.h). A command that the
- *             copy has too, under our lock, is waited for there; one that came too late for it is
- *             given again.
+ *   follow    A pager that restarts goes on in a copy of the segment (segment.h), in which nothing is
+ *             asked and nobody has the lock: what was not answered is asked again there.
  */
 #ifndef PC_TOOLS_MAILBOX_H
 #define PC_TOOLS_MAILBOX_H

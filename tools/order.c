@@ -102,7 +102,7 @@ static int give(const struct order *order, const struct command_line *line, pid_
 	pc_ns start = now_monotonic();
 	struct refusal why;
 	struct target t;
-	int err = attach(&t, pid, ATTACH_COMMAND, &why);
+	int err = attach_named(&t, pid, ATTACH_COMMAND, &why);
 
 	if (err != STATUS_OK)
 		return complain(err, "%s", why.text);

@@ -9,7 +9,8 @@
  *       Readers find it as  /proc/PID/task/TID/fd/N  where TID's name is PC_THREAD_NAME.
  *       A pager that ends its threads and starts others, as around a fork, goes on in a copy, for the
  *       descriptor went with the threads: then `replaced` is 1 in the old one, and a reader that
- *       held it open finds the new one where it found the first.
+ *       held it open finds the new one where it found the first. What was asked through the mailbox
+ *       of the old one and not answered there is asked again by who asked.
  *
  * LAYOUT
  *
@@ -34,7 +35,8 @@
  *   generation, and sums rows of one address. The table may be absent: unit_rows is 0.
  *
  * INVARIANTS  version changes when the meaning of a byte does; new entries do not change it.
- *             `ready` is stored last, with release order; readers load it with acquire order.
+ *             `ready` is stored last, with release order; readers load it with acquire order. In a
+ *             copy `magic` is: without it there is no segment yet.
  */
 #ifndef PREDICOMP_SEGMENT_H
 #define PREDICOMP_SEGMENT_H

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 
+#include <errno.h>
 #include <limits.h>
 
 /* Holders keep these for about a microsecond; past that they have been preempted: sleep. */
@@ -18,8 +19,20 @@ void wake_sleepers(uint32_t *word, int most)
 		pc_fatal("a sleeping thread cannot be woken", (uint64_t)word, (uint64_t)-n);
 }
 
-void lock_take(struct lock *l)
+/* Those that wait at `g`, or at no gate. `waits`: how often in a row in vain. */
+static void wait_at(const struct rwgate *g, uint32_t *word, uint32_t value, unsigned *waits)
 {
+	const bool watched = g && g->late;
+
+	if (sys_futex_wait(word, value, watched ? GATE_PATIENCE : 0) != -ETIMEDOUT)
+		*waits = 0;
+	else if (watched)
+		g->late(++*waits);
+}
+
+static void take(struct lock *l, const struct rwgate *g)
+{
+	unsigned waits = 0;
 	uint32_t seen = 0;
 
 	for (int i = 0; i < SPINS; i++) {
@@ -29,7 +42,12 @@ void lock_take(struct lock *l)
 		cpu_relax();
 	}
 	while (swap_acquire(&l->word, 2) != 0) /* pairs with lock_release */
-		sys_futex_wait(&l->word, 2, 0);
+		wait_at(g, &l->word, 2, &waits);
+}
+
+void lock_take(struct lock *l)
+{
+	take(l, NULL);
 }
 
 bool lock_try(struct lock *l)
@@ -53,7 +71,7 @@ void lock_reset(struct lock *l)
 
 /* closed: 0 open, 1 closed, 2 closed and a reader sleeps on it */
 
-static void wait_for_opening(struct rwgate *g)
+static void wait_for_opening(struct rwgate *g, unsigned *waits)
 {
 	uint32_t seen = 1;
 
@@ -63,7 +81,7 @@ static void wait_for_opening(struct rwgate *g)
 		cpu_relax();
 	}
 	if (cas_acq_rel(&g->closed, &seen, 2) || seen == 2)
-		sys_futex_wait(&g->closed, 2, 0);
+		wait_at(g, &g->closed, 2, waits);
 }
 
 static void step_out(struct rwgate *g, unsigned slot)
@@ -75,6 +93,8 @@ static void step_out(struct rwgate *g, unsigned slot)
 
 void gate_enter(struct rwgate *g, unsigned slot)
 {
+	unsigned waits = 0;
+
 	PC_ASSERT(slot < g->slots);
 	PC_ASSERT(!load_relaxed(&g->slot[slot].inside));
 	for (;;) {
@@ -83,7 +103,7 @@ void gate_enter(struct rwgate *g, unsigned slot)
 		if (!load_seq(&g->closed))
 			return;
 		step_out(g, slot);
-		wait_for_opening(g);
+		wait_for_opening(g, &waits);
 	}
 }
 
@@ -103,23 +123,26 @@ static bool any_inside(struct rwgate *g)
 
 static void wait_for_readers(struct rwgate *g)
 {
+	unsigned waits = 0;
+
 	for (int i = 0; i < SPINS; i++) {
 		if (!any_inside(g))
 			return;
 		cpu_relax();
 	}
 	for (;;) {
-		swap_seq(&g->waiting, 1); /* before the look: a reader that leaves after it wakes us */
+		swap_seq(&g->waiting,
+			 1); /* before the look: a reader that leaves after it wakes us */
 		if (!any_inside(g))
 			break;
-		sys_futex_wait(&g->waiting, 1, 0);
+		wait_at(g, &g->waiting, 1, &waits);
 	}
 	store_relaxed(&g->waiting, 0);
 }
 
 void gate_close(struct rwgate *g)
 {
-	lock_take(&g->writers);
+	take(&g->writers, g);
 	swap_seq(&g->closed, 1); /* Dekker with gate_enter */
 	wait_for_readers(g);
 }

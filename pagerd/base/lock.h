@@ -11,6 +11,8 @@
  *     reader:  slot.inside = 1 ; fence ; gate.closed?  -> step out, wait, again
  *     writer:  lock mutex ; gate.closed = 1 ; fence ; wait until every slot.inside == 0
  *
+ *        Who waits at the gate for longer than GATE_PATIENCE says so by `late`, and goes on waiting.
+ *
  * LOCKS  rank order: gate before mutex-of-a-table; never two of one rank.
  * FORK   locks are reset by assignment in the child (lock_reset, gate_reset): only the forking
  *        thread lives on there.
@@ -35,7 +37,8 @@ void lock_reset(struct lock *l); /* writes only where it must: a write copies a 
  */
 void wake_sleepers(uint32_t *word, int most);
 
-#define GATE_SLOTS 66u /* 64 pagers, the work thread, one for commands */
+#define GATE_SLOTS    66u /* 64 pagers, the work thread, one for commands */
+#define GATE_PATIENCE PC_SEC
 
 struct gate_slot {
 	uint32_t inside;
@@ -45,7 +48,9 @@ struct rwgate {
 	struct lock writers;
 	uint32_t closed __attribute__((aligned(64)));
 	uint32_t waiting; /* the writer sleeps on this: set to 1 before, readers clear and wake */
-	uint32_t slots;   /* slots in use, only ever grows while threads run */
+	uint32_t slots;	  /* slots in use, only ever grows while threads run */
+	/* Called by who has waited so many times GATE_PATIENCE in a row. NULL: nobody wants to know. */
+	void (*late)(unsigned waits);
 	struct gate_slot slot[GATE_SLOTS];
 };
 

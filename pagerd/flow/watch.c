@@ -23,11 +23,14 @@ struct watched {
 static struct {
 	struct watched pager[GATE_SLOTS];
 	struct watched all; /* of them together; its `answered` is not used */
+	pc_ns looked_at;
+	int work_tid;
 } watch;
 
 void watch_start(void)
 {
 	memset(&watch, 0, sizeof(watch));
+	watch.work_tid = (int)sys_gettid();
 }
 
 static unsigned note(struct watched *w, bool open, uint64_t read, uint64_t answered)
@@ -49,7 +52,8 @@ static bool is_readable(void)
 static void help(unsigned late)
 {
 	COUNT(0, faults_late);
-	log_line(LOG_INFO, "a fault has not been answered for a second", "pager", late, NULL, 0);
+	log_line(LOG_INFO, "a fault has not been answered for a second",
+		 late < fault_count() ? "pager" : "any of", late, NULL, 0);
 	for (unsigned i = 0; i < fault_count(); i++) {
 		if (i == late || late == fault_count())
 			task_let_run(load_relaxed(&fault_at(i)->tid));
@@ -73,10 +77,13 @@ static void judge(unsigned late, unsigned looks)
 		end(late);
 }
 
-void watch_look(void)
+void watch_look(pc_ns now)
 {
 	uint64_t sum = 0;
 
+	if (now - watch.looked_at < PC_SEC)
+		return;
+	watch.looked_at = now;
 	for (unsigned i = 0; i < fault_count(); i++) {
 		const struct fault_thread *t = fault_at(i);
 		/* In this order: what it reads meanwhile may look open, and is another one next time. */
@@ -87,4 +94,19 @@ void watch_look(void)
 		judge(i, note(&watch.pager[i], read != answered, read, answered));
 	}
 	judge(fault_count(), note(&watch.all, is_readable(), sum, 0));
+}
+
+/* A thread of the program has not our descriptors, and we wait at the gate as it does. */
+static bool is_ours(int tid)
+{
+	for (unsigned i = 0; i < fault_count(); i++)
+		if (load_relaxed(&fault_at(i)->tid) == tid)
+			return true;
+	return watch.work_tid == tid;
+}
+
+void watch_gate(unsigned waits)
+{
+	if (is_ours((int)sys_gettid()))
+		judge(fault_count(), waits);
 }

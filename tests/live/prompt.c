@@ -1,13 +1,15 @@
 /*
  * Every touch is answered within a second: of memory that leaves all the time, while mappings come and
  * go, pages are discarded and children are made. What the machine itself was held up meanwhile is
- * measured by a thread that only sleeps, and allowed for.
+ * measured on each CPU by a thread that only sleeps, and four times that allowed for.
  */
 #include "host.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #define READERS	 3
+#define CPUS	 64
 #define LEN	 (16 * MIB)
 #define BURST	 64
 #define BOUND_US 1000000
@@ -18,7 +20,7 @@ static uint64_t until;
 static uint64_t seed;
 static uint64_t worst_touch[READERS]; /* us */
 static uint64_t touches[READERS];
-static uint64_t worst_sleep; /* us beyond what was asked for */
+static uint64_t worst_sleep[CPUS]; /* us beyond what was asked for, on each */
 
 static uint64_t now_us(void)
 {
@@ -69,15 +71,22 @@ static void *change_mappings(void *arg)
 	return arg;
 }
 
+/* Where it may not run it sleeps elsewhere. */
 static void *only_sleep(void *arg)
 {
+	const size_t cpu = (size_t)arg;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
 	while (host_now_ms() < until) {
 		uint64_t begun = now_us();
 
 		host_sleep_ms(1);
-		note(&worst_sleep, now_us() - begun - 1000);
+		note(&worst_sleep[cpu], now_us() - begun - 1000);
 	}
-	return arg;
+	return NULL;
 }
 
 static void make_children(void)
@@ -94,8 +103,10 @@ static void make_children(void)
 
 int main(void)
 {
-	pthread_t thread[READERS + 2];
-	uint64_t longest = 0, all = 0;
+	const long there = sysconf(_SC_NPROCESSORS_CONF);
+	const size_t cpus = there < CPUS ? (size_t)there : CPUS;
+	pthread_t thread[READERS + 1 + CPUS];
+	uint64_t longest = 0, held_up = 0, all = 0;
 
 	seed = host_seed();
 	until = host_deadline();
@@ -105,18 +116,22 @@ int main(void)
 	for (size_t i = 0; i < READERS; i++)
 		HOST_CHECK(pthread_create(&thread[i], NULL, read_all, (void *)i) == 0);
 	HOST_CHECK(pthread_create(&thread[READERS], NULL, change_mappings, NULL) == 0);
-	HOST_CHECK(pthread_create(&thread[READERS + 1], NULL, only_sleep, NULL) == 0);
+	for (size_t i = 0; i < cpus; i++)
+		HOST_CHECK(pthread_create(&thread[READERS + 1 + i], NULL, only_sleep, (void *)i) ==
+			   0);
 	make_children();
-	for (unsigned i = 0; i < READERS + 2; i++)
+	for (size_t i = 0; i < READERS + 1 + cpus; i++)
 		HOST_CHECK(pthread_join(thread[i], NULL) == 0);
 	for (unsigned i = 0; i < READERS; i++) {
 		note(&longest, worst_touch[i]);
 		all += touches[i];
 	}
-	fprintf(
-	    stderr, "figure: the longest of %llu touches took %llu us, a sleep %llu us too long\n",
-	    (unsigned long long)all, (unsigned long long)longest, (unsigned long long)worst_sleep);
-	if (longest > BOUND_US + 4 * worst_sleep)
+	for (size_t i = 0; i < cpus; i++)
+		note(&held_up, worst_sleep[i]);
+	fprintf(stderr,
+		"figure: the longest of %llu touches took %llu us, a sleep %llu us too long\n",
+		(unsigned long long)all, (unsigned long long)longest, (unsigned long long)held_up);
+	if (longest > BOUND_US + 4 * held_up)
 		HOST_FAIL("a touch took %llu us", (unsigned long long)longest);
 	return 0;
 }

@@ -13,7 +13,8 @@ nap=1
 patiently() {
 	local status=75
 	for nap in 1 4 16; do
-		[ $status != 75 ] || "$1"
+		[ $status = 75 ] || break
+		"$1"
 		status=$?
 	done
 	nap=1

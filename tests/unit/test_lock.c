@@ -200,8 +200,7 @@ static void wake_nobody(void)
 
 static void test_misuse_ends_the_process(void **unused)
 {
-	void (*const wrong[])(void) = {enter_twice, leave_unentered, enter_beyond,
-				       wake_nobody};
+	void (*const wrong[])(void) = {enter_twice, leave_unentered, enter_beyond, wake_nobody};
 
 	(void)unused;
 	for (unsigned i = 0; i < PC_ARRAY_LEN(wrong); i++) {
@@ -209,6 +208,66 @@ static void test_misuse_ends_the_process(void **unused)
 
 		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 	}
+}
+
+/* The three places where somebody waits, each at a gate of its own. */
+static struct rwgate held[3];
+static uint32_t waited[3]; /* in a row */
+
+static void first_waited(unsigned waits)
+{
+	store_relaxed(&waited[0], waits);
+}
+
+static void second_waited(unsigned waits)
+{
+	store_relaxed(&waited[1], waits);
+}
+
+static void third_waited(unsigned waits)
+{
+	store_relaxed(&waited[2], waits);
+}
+
+static void *wait_at_one(void *number)
+{
+	const uintptr_t which = (uintptr_t)number;
+
+	if (which == 0) {
+		gate_enter(&held[0], 0);
+		gate_leave(&held[0], 0);
+		return NULL;
+	}
+	gate_close(&held[which]);
+	gate_open(&held[which]);
+	return NULL;
+}
+
+static void test_long_waits_are_told_of(void **unused)
+{
+	void (*const told[])(unsigned) = {first_waited, second_waited, third_waited};
+	pthread_t id[3];
+
+	(void)unused;
+	for (unsigned i = 0; i < 3; i++) {
+		gate_reset(&held[i], SLOTS);
+		held[i].late = told[i];
+	}
+	gate_close(&held[0]);	 /* a reader waits for its opening */
+	gate_enter(&held[1], 1); /* who closes waits for a reader */
+	gate_close(&held[2]);	 /* who closes waits for another who has */
+	for (uintptr_t i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&id[i], NULL, wait_at_one, (void *)i), 0);
+	for (unsigned i = 0, ms = 0; i < 3; i++)
+		for (; load_relaxed(&waited[i]) < 2; ms++) {
+			assert_in_range(ms, 0, 20000);
+			usleep(1000);
+		}
+	gate_open(&held[0]);
+	gate_leave(&held[1], 1);
+	gate_open(&held[2]);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(pthread_join(id[i], NULL), 0);
 }
 
 int main(void)
@@ -220,6 +279,7 @@ int main(void)
 	    cmocka_unit_test(test_a_closed_gate_is_seen_from_outside),
 	    cmocka_unit_test_setup(test_writers_exclude_each_other, start),
 	    cmocka_unit_test_setup(test_readers_do_not_wait_for_each_other, start),
+	    cmocka_unit_test(test_long_waits_are_told_of),
 	    cmocka_unit_test_setup(test_misuse_ends_the_process, start),
 	};
 

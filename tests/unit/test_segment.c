@@ -16,7 +16,7 @@
 #include "base/sys.h"
 #include "segment.h"
 
-#define PUBLISHED 300u
+#define PUBLISHED 100u
 #define COUNTERS  3u
 #define FDS	  512
 
@@ -38,7 +38,7 @@ static void *count(void *mine)
 	return NULL;
 }
 
-/* The descriptor of each stays open, for the pager keeps it: few enough for any limit. */
+/* The descriptor of each stays open, for the pager keeps it. */
 static void test_nothing_is_lost_by_publishing(void **unused)
 {
 	pthread_t thread[COUNTERS];

@@ -2,6 +2,7 @@
  * Who does not answer is told from who has nothing to answer and from who is merely busy, and is ended
  * by the looks in a row at which nothing moved, never by one less.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/stats.h"
+#include "base/sys.h"
 #include "flow/fault.h"
 #include "flow/watch.h"
 #include "flow/world.h"
@@ -28,6 +30,7 @@ static struct {
 	int tracer;
 	jmp_buf died;
 	int freed; /* thread that may run anywhere */
+	pc_ns now;
 } played;
 
 long __real_sys_call(long nr, long a, long b, long c, long d, long e, long f);
@@ -85,6 +88,13 @@ static int end(void **unused)
 	return 0;
 }
 
+static void look(void)
+{
+	played.now += PC_SEC;
+	watch_look(played.now);
+	watch_look(played.now + PC_SEC / 2); /* too early to be another one */
+}
+
 static void make_readable(void)
 {
 	assert_int_equal(write(played.message[1], "m", 1), 1);
@@ -99,7 +109,7 @@ static unsigned ended_after(unsigned most)
 		return looks;
 	while (looks < most) {
 		looks++;
-		watch_look();
+		look();
 	}
 	return 0;
 }
@@ -124,7 +134,7 @@ static void test_busy_pagers_are_left_alone(void **unused)
 	make_readable();
 	for (unsigned i = 0; i < 3 * WATCH_LOOKS; i++) {
 		pager[1].messages++;
-		watch_look();
+		look();
 		pager[1].answered = pager[1].messages;
 		pager[1].messages++;
 	}
@@ -139,9 +149,9 @@ static void test_a_pager_that_hangs_ends_the_process(void **unused)
 	pager[0].messages = pager[0].answered = 7;
 	pager[1].messages = 5;
 	pager[1].answered = 4;
-	watch_look();
+	look();
 	assert_int_equal(stats_get(PC_V_faults_late), late);
-	watch_look();
+	look();
 	assert_int_equal(stats_get(PC_V_faults_late), late + 1);
 	assert_int_equal(played.freed, TID + 1);
 	assert_int_equal(pager[0].parked, 0);
@@ -169,7 +179,7 @@ static void test_an_answer_ends_the_count(void **unused)
 	pager[1].answered = 4;
 	assert_int_equal(ended_after(WATCH_LOOKS), 0);
 	pager[1].answered = 5;
-	watch_look();
+	look();
 	pager[1].messages = 6;
 	assert_int_equal(ended_after(WATCH_LOOKS), 0);
 }
@@ -184,6 +194,44 @@ static void test_a_traced_process_is_not_ended(void **unused)
 	assert_int_equal(ended_after(1), 1);
 }
 
+static void test_who_waits_at_the_gate_judges(void **unused)
+{
+	const uint64_t late = stats_get(PC_V_faults_late);
+
+	(void)unused;
+	watch_start();
+	watch_gate(1);
+	assert_int_equal(stats_get(PC_V_faults_late), late + 1);
+	if (!setjmp(played.died)) {
+		watch_gate(WATCH_LOOKS);
+		fail_msg("it lives");
+	}
+	pager[0].tid = (int)sys_gettid();
+	if (!setjmp(played.died)) {
+		watch_gate(WATCH_LOOKS);
+		fail_msg("it lives");
+	}
+}
+
+/* Its descriptors are not ours. */
+static void *be_of_the_program(void *unused)
+{
+	watch_gate(1);
+	watch_gate(WATCH_LOOKS);
+	return unused;
+}
+
+static void test_a_thread_of_the_program_does_not_judge(void **unused)
+{
+	const uint64_t late = stats_get(PC_V_faults_late);
+	pthread_t thread;
+
+	(void)unused;
+	assert_int_equal(pthread_create(&thread, NULL, be_of_the_program, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(stats_get(PC_V_faults_late), late);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +241,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_what_nobody_reads_ends_the_process, begin, end),
 	    cmocka_unit_test_setup_teardown(test_an_answer_ends_the_count, begin, end),
 	    cmocka_unit_test_setup_teardown(test_a_traced_process_is_not_ended, begin, end),
+	    cmocka_unit_test_setup_teardown(test_who_waits_at_the_gate_judges, begin, end),
+	    cmocka_unit_test_setup_teardown(test_a_thread_of_the_program_does_not_judge, begin,
+					    end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
