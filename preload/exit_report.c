@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -121,16 +122,20 @@ static void complain(const char *option, const char *path, int err)
 	log_line(LOG_ERROR, line, "errno", (uint64_t)-err, NULL, 0);
 }
 
-static void write_reports(void)
+/* Of what goes on counting, what it was at one moment; where there is no memory for that, as it is. */
+static enum report_fault open_report(struct report *r, long copy)
+{
+	if (copy < 0)
+		return report_open(r, stats_segment(), stats_segment_bytes(), sys_monotonic());
+	stats_copy((void *)copy);
+	return report_open(r, (void *)copy, stats_segment_bytes(), sys_monotonic());
+}
+
+static void write_from(long copy)
 {
 	struct report r;
-	enum report_fault fault;
+	enum report_fault fault = open_report(&r, copy);
 
-	pager_begin_counting();
-	/* A child of a fork that nobody saw has its parent's segment, which is not its to report. */
-	if (stats_segment()->pid && stats_segment()->pid != (int)sys_getpid())
-		return;
-	fault = report_open(&r, stats_segment(), stats_segment_bytes(), sys_monotonic());
 	if (fault) {
 		log_say(LOG_INFO, report_fault_text(fault));
 		return;
@@ -141,6 +146,21 @@ static void write_reports(void)
 		complain("SUMMARY", summary_path, append(summary_path, &r, summary));
 	else if (options.summary.s[0])
 		complain("SUMMARY", "stderr", summary_to_stderr(&r));
+}
+
+static void write_reports(void)
+{
+	long copy;
+
+	pager_begin_counting();
+	/* A child of a fork that nobody saw has its parent's segment, which is not its to report. */
+	if (stats_segment()->pid && stats_segment()->pid != (int)sys_getpid())
+		return;
+	copy = sys_mmap(NULL, stats_segment_bytes(), PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	write_from(copy);
+	if (copy >= 0)
+		sys_munmap((void *)copy, stats_segment_bytes());
 }
 
 #define BIT(signal) (1ull << ((signal)-1))

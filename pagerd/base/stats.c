@@ -7,6 +7,7 @@
 #include "predicomp/predicomp.h"
 
 #define CACHE_LINE 64
+#define COPY_TRIES 10000u /* some 20 ms: between two pages there is more than one needs */
 
 #define ENTRY_COUNT (PC_V_COUNT + PC_H_COUNT)
 
@@ -73,6 +74,55 @@ size_t stats_segment_bytes(void)
 size_t stats_written_bytes(void)
 {
 	return sizeof(struct layout) + stats_segment()->unit_used * sizeof(struct pc_unit_row);
+}
+
+/* What belongs together of the pages: each is counted in the first and in one of the others. */
+struct account {
+	uint64_t evicted, restored, dropped, stored;
+};
+
+static uint64_t sum_of(const struct layout *l, enum pc_value_id id)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < PC_SHARDS; i++)
+		sum += load_relaxed(&l->values[i].value[id]);
+	return sum;
+}
+
+static struct account account_of(const struct layout *l)
+{
+	return (struct account){
+	    .evicted = sum_of(l, PC_V_pages_evicted),
+	    .restored = sum_of(l, PC_V_pages_restored),
+	    .dropped = sum_of(l, PC_V_pages_dropped),
+	    .stored = sum_of(l, PC_V_pages_stored),
+	};
+}
+
+/* It closes, and was the same before and after: nobody was in the middle of counting a page. */
+static bool copy_values(struct layout *to, const struct layout *from)
+{
+	const struct account before = account_of(from);
+	struct account copied, after;
+
+	memcpy(to->values, from->values, sizeof(to->values));
+	copied = account_of(to);
+	after = account_of(from);
+	return memcmp(&before, &after, sizeof(before)) == 0 &&
+	       memcmp(&before, &copied, sizeof(before)) == 0 &&
+	       copied.evicted == copied.restored + copied.dropped + copied.stored;
+}
+
+bool stats_copy(void *to)
+{
+	struct layout *copy = to, *now = layout();
+	bool whole = false;
+
+	memcpy(copy, now, stats_written_bytes());
+	for (unsigned i = 0; !whole && i < COPY_TRIES; i++)
+		whole = copy_values(copy, now);
+	return whole;
 }
 
 struct pc_segment *stats_segment(void)
@@ -147,12 +197,7 @@ void stats_set(enum pc_value_id id, uint64_t value)
 
 uint64_t stats_get(enum pc_value_id id)
 {
-	struct layout *l = layout();
-	uint64_t sum = 0;
-
-	for (unsigned shard = 0; shard < PC_SHARDS; shard++)
-		sum += load_relaxed(cell(l, shard, id));
-	return sum;
+	return sum_of(layout(), id);
 }
 
 static void raise_to(uint64_t *max, uint64_t value)

@@ -50,6 +50,12 @@ void stats_start(void *memory, int pid, const char *program, pc_ns now);
 /* In a child: from now on counts go to the scratch again, not to the parent's segment. */
 void stats_leave(void);
 struct pc_segment *stats_segment(void); /* never NULL */
+/*
+ * The segment as it is at one moment, to `to` (stats_segment_bytes(), zeroed): in it, pages evicted are
+ * those that were restored or dropped and those that are stored, though others count meanwhile. False
+ * where no such moment was met.
+ */
+bool stats_copy(void *to);
 
 void stats_add(unsigned shard, enum pc_value_id id, int64_t by); /* counters and gauges */
 void stats_set(enum pc_value_id id, uint64_t value); /* gauges with one writer: shard 0 := value */

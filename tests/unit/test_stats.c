@@ -263,6 +263,67 @@ static void sharing_a_shard_loses_nothing(void **state)
 	assert_int_equal(h->max, ROUNDS - 1);
 }
 
+static struct {
+	uint32_t stop;
+	uint64_t pages;
+} packing;
+
+/* As a work thread packs: some microseconds a page, all of whose counts belong together. */
+static void *pack_pages(void *unused)
+{
+	while (!__atomic_load_n(&packing.stop, __ATOMIC_RELAXED)) {
+		stats_add(1, PC_V_pages_evicted, 1);
+		stats_add(2, PC_V_pages_stored, 1);
+		stats_add(3, PC_V_pages_restored, 1);
+		stats_add(2, PC_V_pages_stored, -1);
+		packing.pages++;
+		for (volatile unsigned i = 0; i < 5000; i++)
+			;
+	}
+	return unused;
+}
+
+static void a_copy_is_of_one_moment(void **state)
+{
+	struct pc_segment *copy = aligned_alloc(PC_PAGE, stats_segment_bytes());
+	const struct timespec nap = {0, 1000000};
+	pthread_t thread;
+	struct pc_segment *live = memory;
+
+	(void)state;
+	assert_non_null(copy);
+	memset(copy, 0, stats_segment_bytes());
+	assert_int_equal(pthread_create(&thread, NULL, pack_pages, NULL), 0);
+	nanosleep(&nap, NULL);
+	memory = copy;
+	for (unsigned i = 0; i < 2000; i++) {
+		assert_true(stats_copy(copy));
+		assert_int_equal(value_of("pages_evicted"),
+				 value_of("pages_restored") + value_of("pages_stored"));
+		assert_int_equal(value_of("pages_stored"), 0);
+	}
+	memory = live;
+	__atomic_store_n(&packing.stop, 1, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(value_of("pages_evicted"), packing.pages);
+	free(copy);
+}
+
+static void an_account_that_does_not_close_is_told(void **state)
+{
+	struct pc_segment *copy = aligned_alloc(PC_PAGE, stats_segment_bytes());
+
+	(void)state;
+	assert_non_null(copy);
+	memset(copy, 0, stats_segment_bytes());
+	stats_add(0, PC_V_pages_evicted, 1);
+	assert_false(stats_copy(copy));
+	assert_int_equal(copy->pid, segment()->pid);
+	stats_add(0, PC_V_pages_evicted, -1);
+	assert_true(stats_copy(copy));
+	free(copy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +338,8 @@ int main(void)
 	    cmocka_unit_test(buckets_leave_no_gap),
 	    cmocka_unit_test(a_bucket_is_a_sixteenth_off_at_worst),
 	    cmocka_unit_test_setup(sharing_a_shard_loses_nothing, start),
+	    cmocka_unit_test_setup(a_copy_is_of_one_moment, start),
+	    cmocka_unit_test_setup(an_account_that_does_not_close_is_told, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
