@@ -46,7 +46,6 @@
 #define LOOK_EVERY    PC_SEC
 #define LOOK_SMALL    (64ull << 10) /* MIN_RSS up to here: look without delay */
 #define MAP_SHARE     4u	    /* of vm.max_map_count that may be registered runs */
-#define CPU_WORDS     16u
 #define PROGRAM_BYTES 32u
 #define CLOSE_UNSHARE 2u
 
@@ -225,36 +224,13 @@ static int open_files(void)
 			    caps_have(PC_CAP_PAGEMAP_SCAN) ? PAGEMAP_SCANNED : PAGEMAP_READ);
 }
 
-static unsigned list_cpus(unsigned *cpu, unsigned max)
-{
-	uint64_t mask[CPU_WORDS] = {1};
-	unsigned n = 0;
-
-	SYS3(__NR_sched_getaffinity, 0, sizeof(mask), mask);
-	for (unsigned i = 0; i < CPU_WORDS * 64 && n < max; i++)
-		if (mask[i / 64] >> (i % 64) & 1)
-			cpu[n++] = i;
-	if (!n)
-		cpu[n++] = 0;
-	return n;
-}
-
-static void pin(unsigned cpu)
-{
-	uint64_t mask[CPU_WORDS] = {0};
-
-	mask[cpu / 64] = 1ull << (cpu % 64);
-	/* Refused where the CPU has gone or a cpuset forbids it: unpinned then, slower, right. */
-	SYS3(__NR_sched_setaffinity, 0, sizeof(mask), mask);
-}
-
 static int pager_main(void *arg)
 {
 	struct fault_thread *t = arg;
 
 	SYS2(__NR_prctl, PR_SET_NAME, PC_THREAD_NAME);
 	store_relaxed(&t->tid, (int)sys_gettid()); /* before it can be starved where it is pinned */
-	pin(t->cpu);
+	task_pin(t->cpu);
 	return fault_loop(t);
 }
 
@@ -282,7 +258,7 @@ static int ready_pager(unsigned i, unsigned cpu)
 
 static int start_pagers(void)
 {
-	unsigned cpu[PAGERS_MAX], cpus = list_cpus(cpu, PAGERS_MAX);
+	unsigned cpu[PAGERS_MAX], cpus = task_cpus(cpu, PAGERS_MAX);
 	unsigned count = options.pager_threads ? (unsigned)options.pager_threads : cpus;
 	int err = 0;
 
@@ -676,13 +652,15 @@ static void rest(pc_ns wait)
 	pc_ns now = sys_monotonic(), begun;
 	const pc_ns until = now + wait;
 
-	do {
+	for (;;) {
 		begun = now;
 		sleep_until_asked(PC_MIN(until - now, LOOK_EVERY));
+		now = sys_monotonic();
+		if (now >= until || now - begun < LOOK_EVERY)
+			return;
 		serve_host();
 		look_around();
-		now = sys_monotonic();
-	} while (now < until && now - begun >= LOOK_EVERY);
+	}
 }
 
 /* What the work thread needs, managed or not. */

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -315,12 +314,11 @@ int attach(struct target *t, pid_t pid, enum attach_mode mode, struct refusal *w
 
 int attach_named(struct target *t, pid_t pid, enum attach_mode mode, struct refusal *why)
 {
-	const struct timespec pause = {.tv_nsec = RETRY};
 	const pc_ns until = now_monotonic() + PATIENCE;
 	int err = attach(t, pid, mode, why);
 
 	while (err == STATUS_NO_PROCESS && kill(pid, 0) == 0 && now_monotonic() < until) {
-		nanosleep(&pause, NULL);
+		pause_for(RETRY);
 		err = attach(t, pid, mode, why);
 	}
 	return err;

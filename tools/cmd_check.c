@@ -207,7 +207,6 @@ static bool look(const struct child *child, struct verdict *v)
 
 static int probe(struct verdict *v)
 {
-	const struct timespec pause = {.tv_nsec = POLL_INTERVAL};
 	pc_ns start = now_monotonic();
 	struct child child = {0};
 	int err = launch_find(v->library);
@@ -217,7 +216,7 @@ static int probe(struct verdict *v)
 	if (err != STATUS_OK)
 		return err;
 	while (look(&child, v) && now_monotonic() - start < START_TIMEOUT)
-		nanosleep(&pause, NULL);
+		pause_for(POLL_INTERVAL);
 	v->elapsed = now_monotonic() - start;
 	end_child(&child, v);
 	return STATUS_OK;

@@ -168,13 +168,6 @@ static void print_series_head(const struct report *r, enum format format)
 		print_rates_head();
 }
 
-static void pause_for(pc_ns ns)
-{
-	struct timespec ts = {.tv_sec = (time_t)(ns / PC_SEC), .tv_nsec = (long)(ns % PC_SEC)};
-
-	nanosleep(&ts, NULL);
-}
-
 /* Until the count is reached or the process has ended: both are a good end. */
 static int series(struct target *t, const struct request *q, struct refusal *why)
 {

@@ -133,13 +133,9 @@ static void print_once(const struct rows *rows, bool as_json)
 
 static int once(struct rows *rows, const struct request *q)
 {
-	struct timespec pause = {
-	    .tv_sec = (time_t)(q->interval / PC_SEC),
-	    .tv_nsec = (long)(q->interval % PC_SEC),
-	};
 	int err;
 
-	nanosleep(&pause, NULL);
+	pause_for(q->interval);
 	err = read_next(rows);
 	if (err != STATUS_OK)
 		return err;

@@ -76,14 +76,13 @@ static bool try_lock(const struct wait *w)
 
 static int take_lock(struct wait *w, struct refusal *why)
 {
-	const struct timespec pause = as_timespec(RETRY);
 	int err;
 
 	while (!try_lock(w)) {
 		err = may_wait_here(w, why);
 		if (err != STATUS_OK)
 			return err;
-		nanosleep(&pause, NULL);
+		pause_for(RETRY);
 	}
 	return STATUS_OK;
 }
@@ -158,7 +157,6 @@ static int ask_here(struct wait *w, struct mailbox_answer *answer, struct refusa
 int mailbox_ask(struct target *t, const struct mailbox_request *request,
 		struct mailbox_answer *answer, struct refusal *why)
 {
-	const struct timespec pause = as_timespec(RETRY);
 	struct wait w = {
 	    .target = t, .request = request, .deadline = now_monotonic() + request->timeout};
 	int err = ask_here(&w, answer, why);
@@ -169,7 +167,7 @@ int mailbox_ask(struct target *t, const struct mailbox_request *request,
 			err = attach_refresh(t, why);
 		if (err != STATUS_OK)
 			return err;
-		nanosleep(&pause, NULL);
+		pause_for(RETRY);
 		err = ask_here(&w, answer, why);
 	}
 	return err;

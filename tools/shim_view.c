@@ -39,7 +39,7 @@ void shim_view_again(struct shim_view *v)
 	v->next_search = 0;
 }
 
-/* Another one has another program since an exec. One that restarts goes on in a copy, which is followed. */
+/* Another one came with an exec; one that restarts goes on in a copy, which is followed. */
 static bool is_same_pager(const struct shim_view *v, const struct target *t)
 {
 	return v->attached && v->target.report.segment->start_ns == t->report.segment->start_ns;

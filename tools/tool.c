@@ -91,6 +91,13 @@ pc_ns now_monotonic(void)
 	return (pc_ns)now.tv_sec * PC_SEC + (pc_ns)now.tv_nsec;
 }
 
+void pause_for(pc_ns ns)
+{
+	const struct timespec ts = {.tv_sec = (time_t)(ns / PC_SEC), .tv_nsec = (long)(ns % PC_SEC)};
+
+	nanosleep(&ts, NULL);
+}
+
 const char *ink(FILE *stream, enum ink which)
 {
 	const char *refused = getenv("NO_COLOR");

@@ -41,6 +41,7 @@ int parse_period(const char *s, pc_ns *ns);	/* 2, 500ms, 1m; the same */
 int one_pid(int argc, char **argv, pid_t *pid); /* the one argument left by getopt; the same */
 
 pc_ns now_monotonic(void);
+void pause_for(pc_ns ns); /* a signal may end it early */
 
 /* Escape sequences for `stream`, or "" where it is no terminal or NO_COLOR is set. */
 enum ink { INK_PLAIN, INK_BOLD, INK_GREEN, INK_YELLOW, INK_RED, INK_BLUE };

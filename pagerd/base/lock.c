@@ -131,8 +131,7 @@ static void wait_for_readers(struct rwgate *g)
 		cpu_relax();
 	}
 	for (;;) {
-		swap_seq(&g->waiting,
-			 1); /* before the look: a reader that leaves after it wakes us */
+		swap_seq(&g->waiting, 1); /* before the look: a reader that leaves after it wakes us */
 		if (!any_inside(g))
 			break;
 		wait_at(g, &g->waiting, 1, &waits);

@@ -103,6 +103,28 @@ int task_cpu(int tid)
 	return cpu ? (int)number_at(cpu) : -ESRCH;
 }
 
+unsigned task_cpus(unsigned *cpu, unsigned max)
+{
+	uint64_t mask[CPU_WORDS] = {1};
+	unsigned n = 0;
+
+	SYS3(__NR_sched_getaffinity, 0, sizeof(mask), mask);
+	for (unsigned i = 0; i < CPU_WORDS * 64 && n < max; i++)
+		if (mask[i / 64] >> (i % 64) & 1)
+			cpu[n++] = i;
+	if (!n)
+		cpu[n++] = 0;
+	return n;
+}
+
+void task_pin(unsigned cpu)
+{
+	uint64_t mask[CPU_WORDS] = {0};
+
+	mask[cpu / 64] = 1ull << (cpu % 64);
+	SYS3(__NR_sched_setaffinity, 0, sizeof(mask), mask);
+}
+
 void task_let_run(int tid)
 {
 	uint64_t mask[CPU_WORDS] = {0};

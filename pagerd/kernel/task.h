@@ -26,7 +26,11 @@ bool task_is_zombie(int tid);
 
 int task_cpu(int tid); /* CPU it last ran on, or -errno */
 
-/* From now on it may run where the caller may. Where the kernel refuses, it stays where it is. */
-void task_let_run(int tid);
+/* The CPUs that the caller may run on, at most `max` of them; CPU 0 where it cannot be told. */
+unsigned task_cpus(unsigned *cpu, unsigned max);
+
+/* Where the kernel refuses (the CPU has gone, a cpuset forbids it), who is meant stays where it is. */
+void task_pin(unsigned cpu); /* the caller, to this one */
+void task_let_run(int tid);  /* that thread, to where the caller may run */
 
 #endif

@@ -54,12 +54,17 @@ static inline long host_number(const char *name, long otherwise)
 	return s ? atol(s) : otherwise;
 }
 
-static inline uint64_t host_now_ms(void)
+static inline uint64_t host_now_us(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static inline uint64_t host_now_ms(void)
+{
+	return host_now_us() / 1000;
 }
 
 static inline void host_sleep_ms(long ms)

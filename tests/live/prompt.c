@@ -22,14 +22,6 @@ static uint64_t worst_touch[READERS]; /* us */
 static uint64_t touches[READERS];
 static uint64_t worst_sleep[CPUS]; /* us beyond what was asked for, on each */
 
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 static void note(uint64_t *worst, uint64_t us)
 {
 	if (us > *worst)
@@ -46,11 +38,11 @@ static void *read_all(void *arg)
 		size_t page = host_random(&random) % (LEN / PAGE);
 		uint64_t *word = (uint64_t *)(void *)(memory + page * PAGE);
 
-		begun = now_us();
+		begun = host_now_us();
 		HOST_CHECK(*(volatile uint64_t *)word == page);
 		if (random % 4 == 0)
 			*(volatile uint64_t *)word = page;
-		note(&worst_touch[self], now_us() - begun);
+		note(&worst_touch[self], host_now_us() - begun);
 		touches[self]++;
 		if (touches[self] % BURST == 0)
 			host_sleep_ms(20);
@@ -81,10 +73,10 @@ static void *only_sleep(void *arg)
 	CPU_SET(cpu, &set);
 	sched_setaffinity(0, sizeof(set), &set);
 	while (host_now_ms() < until) {
-		uint64_t begun = now_us();
+		uint64_t begun = host_now_us();
 
 		host_sleep_ms(1);
-		note(&worst_sleep[cpu], now_us() - begun - 1000);
+		note(&worst_sleep[cpu], host_now_us() - begun - 1000);
 	}
 	return NULL;
 }

@@ -18,8 +18,6 @@
 #include "flow/watch.h"
 #include "flow/world.h"
 
-#include <errno.h>
-
 #define PAGERS 2u
 #define TID    4711
 
