@@ -967,12 +967,11 @@ static void reset_in_child(pc_addr control)
 	crew.pagers = crew.ready = 0;
 	/* The mapping was MADV_DONTFORK: there is none here. */
 	crew.anchor = (struct anchor){0};
-	thread_reset();
+	/* The kernel has no robust list of a thread that a bare fork made: nobody else could tell. */
+	thread_fork_child(host.pid, control);
 	exclude_reset();
 	forkless_reset();
 	mapped_reset();
-	/* The kernel has no robust list of a thread that a bare fork made: nobody else could tell. */
-	thread_add(host.pid, control, control);
 }
 
 /* A child whose fork was not prepared (a raw one's own child) is left alone for good. */

@@ -19,7 +19,7 @@
 #define AREAS_MAX  16384u
 #define TEXT_BYTES 65536u
 #define SMAPS_REST 30u		  /* smaps may take one part in so many of the time */
-#define STACK_MAX  (256ull << 20) /* a mapping with a stack in it is left out whole up to here */
+#define STACK_MAX  (256ull << 20) /* in a larger mapping only the control blocks are left out */
 #define OWN_MAX	   80u
 
 #define FLAGS_FINE                                                                                 \
@@ -111,9 +111,10 @@ static bool ours(const struct vma *v)
 	       span_overlaps(v->start, v->end, (pc_addr)__ehdr_start, page_ceil((pc_addr)_end));
 }
 
-static bool holds_a_stack(const struct vma *v)
+/* Where it begins to be no thread's. */
+static pc_addr start_of(const struct vma *v)
 {
-	return v->end - v->start <= STACK_MAX && thread_inside(v->start, v->end);
+	return v->end - v->start <= STACK_MAX ? thread_top(v->start, v->end) : v->start;
 }
 
 /* ---- the walks ------------------------------------------------------------------------------ */
@@ -157,6 +158,7 @@ static void add_area(enum vma_kind kind, pc_addr start, pc_addr end)
 static bool note_area(const struct vma *v, void *arg)
 {
 	const struct pc_span home = thread_home();
+	pc_addr start;
 
 	(void)arg;
 	if (!plain_anonymous(v) || ours(v))
@@ -165,13 +167,12 @@ static bool note_area(const struct vma *v, void *arg)
 		disco.unknown += v->end - v->start;
 		return true;
 	}
-	if (holds_a_stack(v))
-		return true;
-	if (!span_overlaps(v->start, v->end, home.start, home.end)) {
-		add_area(v->kind, v->start, v->end);
+	start = start_of(v);
+	if (!span_overlaps(start, v->end, home.start, home.end)) {
+		add_area(v->kind, start, v->end);
 		return true;
 	}
-	add_area(v->kind, v->start, home.start);
+	add_area(v->kind, start, home.start);
 	add_area(v->kind, home.end, v->end);
 	return true;
 }

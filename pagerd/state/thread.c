@@ -21,6 +21,23 @@ void thread_reset(void)
 	lock_reset(&threads.lock);
 }
 
+/* Read without the lock, which a thread that did not live on may have held. */
+static pc_addr stack_with(pc_addr control)
+{
+	for (uint32_t i = 0; i < threads.limit; i++)
+		if (threads.known[i].tid && threads.known[i].control == control)
+			return threads.known[i].stack;
+	return control;
+}
+
+void thread_fork_child(int tid, pc_addr control)
+{
+	pc_addr stack = stack_with(control);
+
+	thread_reset();
+	thread_add(tid, control, stack);
+}
+
 void thread_set_home(struct pc_span home)
 {
 	first_home = home;
@@ -105,19 +122,25 @@ static bool is_abroad(pc_addr at, pc_addr start, pc_addr end)
 	return at >= start && at < end && (at < first_home.start || at >= first_home.end);
 }
 
-bool thread_inside(pc_addr start, pc_addr end)
+static pc_addr top_of(const struct known_thread *k, pc_addr start, pc_addr end)
 {
-	bool inside = false;
+	bool control = is_abroad(k->control, start, end), stack = is_abroad(k->stack, start, end);
+
+	if (control && stack && k->stack < k->control)
+		return page_floor(k->control + CONTROL_AFTER);
+	return control || stack ? end : start;
+}
+
+pc_addr thread_top(pc_addr start, pc_addr end)
+{
+	pc_addr top = start;
 
 	lock_take(&threads.lock);
-	for (uint32_t i = 0; i < threads.limit && !inside; i++) {
-		const struct known_thread *k = &threads.known[i];
-
-		inside = k->tid &&
-			 (is_abroad(k->control, start, end) || is_abroad(k->stack, start, end));
-	}
+	for (uint32_t i = 0; i < threads.limit; i++)
+		if (threads.known[i].tid)
+			top = PC_MAX(top, top_of(&threads.known[i], start, end));
 	lock_release(&threads.lock);
-	return inside;
+	return top;
 }
 
 static void mark(pc_addr base, pc_addr control, uint64_t *pages)

@@ -3,11 +3,18 @@
  *
  * WHY   When a thread exits, the kernel writes its thread id and walks its robust list without
  *       taking page faults (PF_EXITING): were that memory packed, pthread_join() would wait for
- *       ever (hazard finding 8). So the mapping that holds a thread's control block and stack is
- *       never managed while the thread lives.
+ *       ever (hazard finding 8). So a thread's control block and stack are never managed while it
+ *       lives.
  * DESIGN  Entries come from pthread_create's trampoline (at birth) and, for threads that were made
  *         without it, from get_robust_list(2) by the discovery walk. `creating` counts births in
  *         progress: while it is not zero nothing is taken at all.
+ *         libc puts the block at the upper end of the stack. A guard ends the stack below, but
+ *         nothing does above: what the program mapped there before is one mapping with it.
+ *
+ *           | guard |   stack ...  sp       block |       memory of the program       |
+ *                   ^ start             control   ^ thread_top(start, end)        end ^
+ *
+ *         Of a thread that was made by hand only the block is known: its mapping is left out whole.
  *         The first thread's block is in no such mapping: the loader maps its thread-local
  *         storage, and what the program maps later comes to lie beside it, in the same mapping for
  *         the kernel. So its place is noted before the program runs (`home`), is never managed, and
@@ -25,11 +32,13 @@
 #define CONTROL_AFTER  (2 * PC_PAGE)
 
 struct known_thread {
-	int tid; /* 0: free entry */
-	pc_addr control, stack;
+	int tid;		/* 0: free entry */
+	pc_addr control, stack; /* the same where the stack is not known */
 };
 
-void thread_reset(void); /* in a child too: home stays where it is */
+void thread_reset(void); /* home stays where it is */
+/* Of the threads there were, the one with this control block lives on, as `tid`. */
+void thread_fork_child(int tid, pc_addr control);
 void thread_set_home(struct pc_span home);
 struct pc_span thread_home(void); /* empty when it is not known */
 void thread_creating(int by);	  /* +1, -1 */
@@ -41,8 +50,11 @@ bool thread_known(int tid);
  * lives, and is to be looked for and added now, by the caller.
  */
 void thread_prune(bool (*alive)(int tid));
-/* True if a control block or stack pointer of a thread lies in [start, end), but not at home. */
-bool thread_inside(pc_addr start, pc_addr end);
+/*
+ * The first page of the mapping [start, end) above all stacks and control blocks in it, home left
+ * out: `start` if it holds none, `end` (or more) if that cannot be told or there is nothing above.
+ */
+pc_addr thread_top(pc_addr start, pc_addr end);
 /* Sets the bits of the pages of the unit at `base` that hold control blocks. */
 void thread_mark(pc_addr base, uint64_t pages[PC_UNIT_PAGES / 64]);
 bool thread_overflowed(void); /* a thread could not be recorded: nothing may be taken */

@@ -130,7 +130,8 @@ static void test_a_thread_with_a_robust_list_becomes_known(void **unused)
 	play((struct task){.tid = 7, .robust_list = LIST});
 	assert_true(walk_finds_all_known());
 	assert_true(thread_known(7));
-	assert_true(thread_inside(LIST, LIST + 1));
+	assert_int_equal(thread_top(page_floor(LIST), page_floor(LIST) + PC_UNIT),
+			 page_floor(LIST) + PC_UNIT);
 }
 
 /* Wherever it stands in the list. */
@@ -226,6 +227,42 @@ static void test_what_holds_a_stack_is_no_area(void **unused)
 	assert_int_equal(discover_areas()->count, 0);
 }
 
+/* As libc lays it out: the stack below its block, and above both what was mapped before. */
+static void test_what_lies_above_a_stack_is_an_area(void **unused)
+{
+	(void)unused;
+	play_mapping();
+	thread_add(7, LIST, LIST - PC_PAGE);
+	assert_true(walk_finds_all_known());
+	assert_int_equal(discover_areas()->count, 1);
+	assert_int_equal(discover_areas()->span[0].start, page_floor(LIST + CONTROL_AFTER));
+	assert_int_equal(discover_areas()->span[0].end, played.mapped.end);
+}
+
+/* The first thread's storage lies in the same mapping, below the stack, above it, and at its end. */
+static void test_a_stack_and_the_storage_are_both_none(void **unused)
+{
+	const pc_addr above = page_floor(LIST + CONTROL_AFTER);
+
+	(void)unused;
+	play_mapping();
+	thread_add(7, LIST, LIST - PC_PAGE);
+	thread_set_home(
+	    (struct pc_span){page_floor(LIST) - 4 * PC_PAGE, page_floor(LIST) - 3 * PC_PAGE});
+	assert_true(walk_finds_all_known());
+	assert_int_equal(discover_areas()->count, 1);
+	assert_int_equal(discover_areas()->span[0].start, above);
+	thread_set_home((struct pc_span){above + PC_PAGE, above + 2 * PC_PAGE});
+	assert_true(walk_finds_all_known());
+	assert_int_equal(discover_areas()->count, 2);
+	assert_int_equal(discover_areas()->span[0].start, above);
+	assert_int_equal(discover_areas()->span[0].end, above + PC_PAGE);
+	assert_int_equal(discover_areas()->span[1].start, above + 2 * PC_PAGE);
+	thread_set_home((struct pc_span){above, played.mapped.end});
+	assert_true(walk_finds_all_known());
+	assert_int_equal(discover_areas()->count, 0);
+}
+
 static void test_what_lies_beside_the_first_threads_storage_is_one(void **unused)
 {
 	const struct pc_span home = {page_floor(LIST), page_floor(LIST) + 2 * PC_PAGE};
@@ -272,6 +309,8 @@ int main(void)
 	    TEST(test_the_pagers_own_are_not_the_programs),
 	    TEST(test_a_list_that_cannot_be_read_stops_the_taking),
 	    TEST(test_what_holds_a_stack_is_no_area),
+	    TEST(test_what_lies_above_a_stack_is_an_area),
+	    TEST(test_a_stack_and_the_storage_are_both_none),
 	    TEST(test_what_lies_beside_the_first_threads_storage_is_one),
 	    TEST(test_the_storage_itself_is_none),
 	};

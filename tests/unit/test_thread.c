@@ -13,6 +13,9 @@
 
 #define CONTROL 0x7f0000403a40ull
 #define STACK	0x7f0000400080ull
+#define START	0x7f0000400000ull /* of a mapping that holds both, and more */
+#define END	(START + 4 * PC_UNIT)
+#define ABOVE	page_floor(CONTROL + CONTROL_AFTER)
 
 static int dead; /* the one thread that is not alive */
 static int asked;
@@ -52,7 +55,7 @@ static void test_a_thread_is_known_until_it_dies(void **unused)
 	thread_prune(alive);
 	assert_false(thread_known(7));
 	assert_true(thread_known(8));
-	assert_false(thread_inside(CONTROL, CONTROL + 1));
+	assert_int_equal(thread_top(START, START + PC_UNIT), START);
 }
 
 static void test_a_number_reborn_stays_known(void **unused)
@@ -64,16 +67,37 @@ static void test_a_number_reborn_stays_known(void **unused)
 	assert_true(thread_known(7));
 }
 
-static void test_what_holds_a_block_or_a_stack_is_inside(void **unused)
+static void test_what_lies_above_a_block_is_no_threads(void **unused)
 {
 	(void)unused;
+	assert_int_equal(thread_top(START, END), START);
 	thread_add(7, CONTROL, STACK);
-	assert_true(thread_inside(CONTROL, CONTROL + 1));
-	assert_false(thread_inside(CONTROL + 1, CONTROL + PC_PAGE));
-	assert_false(thread_inside(CONTROL - PC_PAGE, CONTROL));
-	assert_true(thread_inside(STACK, STACK + 1));
-	assert_true(thread_inside(0, PC_ADDR_MAX));
-	assert_false(thread_inside(0, PC_PAGE));
+	assert_int_equal(thread_top(START, END), ABOVE);
+	assert_int_equal(thread_top(START, ABOVE), ABOVE);
+	assert_true(thread_top(START, CONTROL + 1) >= CONTROL + 1);
+	assert_int_equal(thread_top(ABOVE, END), ABOVE);
+	assert_int_equal(thread_top(0, page_floor(STACK)), 0);
+	thread_add(8, CONTROL + PC_UNIT, STACK + PC_UNIT);
+	assert_int_equal(thread_top(START, END), ABOVE + PC_UNIT);
+	thread_add(9, CONTROL + PC_PAGE, STACK);
+	assert_int_equal(thread_top(START, END), ABOVE + PC_UNIT);
+}
+
+/* Of a stack without its block, a block without its stack, a stack above its block. */
+static void test_a_mapping_where_it_cannot_be_told_is_left_out(void **unused)
+{
+	const pc_addr border = page_floor(CONTROL);
+
+	(void)unused;
+	thread_add(7, CONTROL, STACK);
+	assert_int_equal(thread_top(START, border), border);
+	assert_int_equal(thread_top(border, END), END);
+	thread_add(7, CONTROL, CONTROL);
+	assert_int_equal(thread_top(START, END), END);
+	thread_add(7, CONTROL, CONTROL + PC_PAGE);
+	assert_int_equal(thread_top(START, END), END);
+	thread_add(8, CONTROL + PC_UNIT, STACK + PC_UNIT);
+	assert_int_equal(thread_top(START, END), END);
 }
 
 /* The loader's mapping, beside which the program's own comes to lie. */
@@ -84,15 +108,14 @@ static void test_home_says_nothing_of_what_lies_beside(void **unused)
 	(void)unused;
 	thread_set_home(home);
 	thread_add(7, CONTROL, CONTROL);
-	assert_false(thread_inside(CONTROL, CONTROL + 1));
-	assert_false(thread_inside(0, PC_ADDR_MAX));
+	assert_int_equal(thread_top(START, END), START);
 	thread_add(8, home.end, home.end);
-	assert_true(thread_inside(0, PC_ADDR_MAX));
-	assert_false(thread_inside(home.start, home.end));
+	assert_int_equal(thread_top(START, END), END);
+	assert_int_equal(thread_top(home.start, home.end), home.start);
 	thread_add(8, home.start - 1, CONTROL);
-	assert_true(thread_inside(0, PC_ADDR_MAX));
+	assert_int_equal(thread_top(START, END), END);
 	thread_add(8, CONTROL, home.start - 1);
-	assert_true(thread_inside(0, PC_ADDR_MAX));
+	assert_int_equal(thread_top(START, END), END);
 	thread_reset();
 	assert_int_equal(thread_home().start, home.start);
 	assert_int_equal(thread_home().end, home.end);
@@ -103,8 +126,26 @@ static void test_a_thread_that_is_added_again_has_moved(void **unused)
 	(void)unused;
 	thread_add(7, CONTROL, STACK);
 	thread_add(7, CONTROL + PC_UNIT, STACK + PC_UNIT);
-	assert_false(thread_inside(CONTROL, CONTROL + 1));
-	assert_true(thread_inside(CONTROL + PC_UNIT, CONTROL + PC_UNIT + 1));
+	assert_int_equal(thread_top(START, START + PC_UNIT), START);
+	assert_int_equal(thread_top(START, END), ABOVE + PC_UNIT);
+}
+
+/* Of the first thread, and of one made by hand, no stack is known: nor is their child's. */
+static void test_in_a_child_the_thread_that_forked_lives_on(void **unused)
+{
+	(void)unused;
+	thread_add(7, CONTROL, STACK);
+	thread_add(8, CONTROL + PC_UNIT, STACK + PC_UNIT);
+	thread_fork_child(9, CONTROL);
+	assert_false(thread_known(7));
+	assert_false(thread_known(8));
+	assert_true(thread_known(9));
+	assert_int_equal(thread_top(START, END), ABOVE);
+	thread_fork_child(10, CONTROL);
+	assert_int_equal(thread_top(START, END), ABOVE);
+	thread_fork_child(11, CONTROL + PC_PAGE);
+	assert_true(thread_known(11));
+	assert_int_equal(thread_top(START, END), END);
 }
 
 static unsigned marked(const uint64_t *pages)
@@ -190,9 +231,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_a_thread_is_known_until_it_dies, start),
 	    cmocka_unit_test_setup(test_a_number_reborn_stays_known, start),
-	    cmocka_unit_test_setup(test_what_holds_a_block_or_a_stack_is_inside, start),
+	    cmocka_unit_test_setup(test_what_lies_above_a_block_is_no_threads, start),
+	    cmocka_unit_test_setup(test_a_mapping_where_it_cannot_be_told_is_left_out, start),
 	    cmocka_unit_test_setup(test_home_says_nothing_of_what_lies_beside, start),
 	    cmocka_unit_test_setup(test_a_thread_that_is_added_again_has_moved, start),
+	    cmocka_unit_test_setup(test_in_a_child_the_thread_that_forked_lives_on, start),
 	    cmocka_unit_test_setup(test_the_pages_around_a_block_are_marked, start),
 	    cmocka_unit_test_setup(test_a_block_at_the_border_marks_both_units, start),
 	    cmocka_unit_test_setup(test_births_are_counted, start),
