@@ -19,7 +19,7 @@
 #define AREAS_MAX  16384u
 #define TEXT_BYTES 65536u
 #define SMAPS_REST 30u		  /* smaps may take one part in so many of the time */
-#define STACK_MAX  (256ull << 20) /* in a larger mapping only the control blocks are left out */
+#define STACK_MAX  (256ull << 20) /* more than that is not all stack: only control blocks stay out */
 #define OWN_MAX	   80u
 
 #define FLAGS_FINE                                                                                 \
@@ -114,7 +114,9 @@ static bool ours(const struct vma *v)
 /* Where it begins to be no thread's. */
 static pc_addr start_of(const struct vma *v)
 {
-	return v->end - v->start <= STACK_MAX ? thread_top(v->start, v->end) : v->start;
+	pc_addr top = PC_MIN(thread_top(v->start, v->end), v->end);
+
+	return top - v->start <= STACK_MAX ? top : v->start;
 }
 
 /* ---- the walks ------------------------------------------------------------------------------ */

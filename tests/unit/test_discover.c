@@ -239,6 +239,26 @@ static void test_what_lies_above_a_stack_is_an_area(void **unused)
 	assert_int_equal(discover_areas()->span[0].end, played.mapped.end);
 }
 
+/* A stack at the beginning of a large one stays; where it cannot be told, a large one is an area. */
+static void test_of_a_large_mapping_only_the_stack_is_none(void **unused)
+{
+	(void)unused;
+	play_mapping();
+	played.mapped.end = played.mapped.start + (1ull << 30);
+	assert_true(walk_finds_all_known());
+	assert_int_equal(discover_areas()->count, 1);
+	assert_int_equal(discover_areas()->span[0].start, played.mapped.start);
+	thread_add(7, LIST, LIST - PC_PAGE);
+	assert_true(walk_finds_all_known());
+	assert_int_equal(discover_areas()->count, 1);
+	assert_int_equal(discover_areas()->span[0].start, page_floor(LIST + CONTROL_AFTER));
+	assert_int_equal(discover_areas()->span[0].end, played.mapped.end);
+	played.mapped.start -= 512ull << 20;
+	assert_true(walk_finds_all_known());
+	assert_int_equal(discover_areas()->count, 1);
+	assert_int_equal(discover_areas()->span[0].start, played.mapped.start);
+}
+
 /* The first thread's storage lies in the same mapping, below the stack, above it, and at its end. */
 static void test_a_stack_and_the_storage_are_both_none(void **unused)
 {
@@ -310,6 +330,7 @@ int main(void)
 	    TEST(test_a_list_that_cannot_be_read_stops_the_taking),
 	    TEST(test_what_holds_a_stack_is_no_area),
 	    TEST(test_what_lies_above_a_stack_is_an_area),
+	    TEST(test_of_a_large_mapping_only_the_stack_is_none),
 	    TEST(test_a_stack_and_the_storage_are_both_none),
 	    TEST(test_what_lies_beside_the_first_threads_storage_is_one),
 	    TEST(test_the_storage_itself_is_none),
