@@ -4,8 +4,11 @@
  * own look at packed memory on both sides. A fork that no hook can see ends the child that reads
  * packed memory; it never reads zeros.
  *
+ * Nothing leaves in the fifth of a second after a fork, so one in WAITED is made when memory has left
+ * again; in the others the child meets what its parent has just brought home.
+ *
  * HOST_FORKS is how many forks; without it 1000 where the library must do something, or as many as
- * HOST_FORK_SECONDS (40) are enough for; else 30.
+ * HOST_FORK_SECONDS (60) are enough for; else 30.
  */
 #include "host.h"
 #include "support/forks.h"
@@ -20,11 +23,13 @@
 #define LEN	      (4 * MIB)
 #define BUSY	      32
 #define STACK	      (256 * 1024ul)
+#define WAITED	      5
 #define AMONG_THREADS 50 /* one fork in so many is made while there are threads */
 
 static char *memory;
 static uint64_t randomness;
 static uint64_t world_seed = 1; /* of the pattern in `memory` */
+static long met;		/* how many forks found memory away */
 
 static unsigned roll(unsigned n)
 {
@@ -290,12 +295,25 @@ static void unseen(void)
 
 /* ---- one of all ----------------------------------------------------------------------------- */
 
+static void wait_or_not(void)
+{
+	if (roll(WAITED))
+		return;
+	host_let_leave(memory, LEN);
+	/* Time for some to be packed. */
+	if (roll(2))
+		host_sleep_ms(20);
+	met += host_absent(memory, LEN) > 0;
+}
+
 static void one(unsigned ways_allowed)
 {
 	unsigned way = roll(ways_allowed), life = roll(COUNT_OF(lives));
-	pid_t pid = begin(way, lives[life]);
+	pid_t pid;
 	int status;
 
+	wait_or_not();
+	pid = begin(way, lives[life]);
 	HOST_CHECK(pid > 0);
 	if (roll(2))
 		look();
@@ -377,7 +395,7 @@ static void prepare(void)
 int main(void)
 {
 	long forks = host_number("HOST_FORKS", host_number("HOST_MUST_LEAVE", 0) ? 1000 : 30);
-	uint64_t until = host_now_ms() + (uint64_t)host_number("HOST_FORK_SECONDS", 40) * 1000;
+	uint64_t until = host_now_ms() + (uint64_t)host_number("HOST_FORK_SECONDS", 60) * 1000;
 	long threaded = forks / AMONG_THREADS, i = 0;
 
 	randomness = host_seed();
@@ -387,6 +405,9 @@ int main(void)
 		one(COUNT_OF(ways) + 1);
 	threaded = among_threads(threaded, until + 10000);
 	reads_all();
-	fprintf(stderr, "figure: %ld forks and %ld among %d threads\n", i, threaded, BUSY);
+	fprintf(stderr, "figure: %ld forks and %ld among %d threads, %ld with memory away\n", i,
+		threaded, BUSY, met);
+	if (host_number("HOST_MUST_LEAVE", 0) && met < (i + threaded) / WAITED / 4)
+		HOST_FAIL("only %ld of %ld forks met packed memory", met, i + threaded);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /*
  * A program with threads that changes who it is for a while, and comes back, as servers do that act for
  * their users: each call answers as without the library and takes hold of the same threads, and packed
- * memory reads right, by whoever the program is then.
+ * memory reads right, by whoever the program is then. Nobody in the process stays who it was, be it a
+ * thread of the program or not.
  */
 #include "host.h"
 
@@ -62,6 +63,52 @@ static void show_threads(void)
 {
 	for (unsigned i = 0; i <= THREADS; i++)
 		show_thread(i);
+}
+
+struct who {
+	unsigned uid[3], gid[3]; /* real, effective, saved */
+	char groups[64];
+};
+
+/* False when there is no such thread any more. */
+static bool ask_who(const char *tid, struct who *who)
+{
+	char path[300], line[512];
+	unsigned found = 0;
+	FILE *f;
+
+	*who = (struct who){0};
+	snprintf(path, sizeof(path), "/proc/self/task/%s/status", tid);
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f)) {
+		found +=
+		    sscanf(line, "Uid: %u %u %u", &who->uid[0], &who->uid[1], &who->uid[2]) == 3;
+		found +=
+		    sscanf(line, "Gid: %u %u %u", &who->gid[0], &who->gid[1], &who->gid[2]) == 3;
+		if (strncmp(line, "Groups:", 7) != 0)
+			continue;
+		snprintf(who->groups, sizeof(who->groups), "%.60s", line + 7);
+		found++;
+	}
+	fclose(f);
+	return found == 3;
+}
+
+static void check_all_threads(void)
+{
+	struct who first, other;
+	char tid[16];
+	DIR *d = opendir("/proc/self/task");
+
+	HOST_CHECK(d);
+	snprintf(tid, sizeof(tid), "%d", tids[0]);
+	HOST_CHECK(ask_who(tid, &first));
+	for (struct dirent *e = readdir(d); e; e = readdir(d))
+		if (e->d_name[0] != '.' && ask_who(e->d_name, &other))
+			HOST_CHECK(memcmp(&first, &other, sizeof(first)) == 0);
+	closedir(d);
 }
 
 /* ---- calls ---------------------------------------------------------------------------------- */
@@ -156,6 +203,7 @@ static void one(unsigned n)
 	err = errno;
 	printf("%s = %d, %s\n", names[n], ret, strerror(err));
 	show_threads();
+	check_all_threads();
 	HOST_CHECK(host_same(memory, LEN, 1));
 }
 

@@ -1,8 +1,10 @@
 /* What a child must not inherit it does not inherit, though it had left memory when it was marked.
  */
 #include "host.h"
+#include "support/ways.h"
 
 #include <setjmp.h>
+#include <sys/syscall.h>
 
 #define LEN (4 * MIB)
 
@@ -48,6 +50,17 @@ static void generation(void)
 	HOST_CHECK(host_same(hidden, LEN, 3));
 }
 
+/* A fork that nobody sees: what the pager keeps from such children is none of what is wiped. */
+static void unseen(void)
+{
+	pid_t pid = (pid_t)bare6(SYS_fork, 0, 0, 0, 0, 0, 0);
+
+	HOST_CHECK(pid >= 0);
+	if (pid == 0)
+		_exit(is_mapped(wiped) && host_zero(wiped, LEN) ? 0 : 1);
+	HOST_CHECK(host_reap(pid) == 0);
+}
+
 static void inherits_again(void)
 {
 	pid_t pid;
@@ -73,6 +86,7 @@ int main(void)
 	HOST_CHECK(madvise(hidden, LEN, MADV_DONTFORK) == 0);
 	for (unsigned i = 0; i < 3; i++) {
 		host_nap();
+		unseen();
 		generation();
 	}
 	inherits_again();

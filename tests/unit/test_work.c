@@ -1,6 +1,7 @@
 /*
  * A round of work may last as long as its budget; a thread of the program that waits for an answer
- * must not. Taking and packing are played: each is a step in which somebody may begin to wait.
+ * must not. Taking and packing are played: each is a step in which somebody may begin to wait. And
+ * when a round takes nothing: while a thread is not known, and from units that were in use.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +34,8 @@ static struct {
 	unsigned taken, packed, looked_at;
 	unsigned waited; /* steps since the oldest question, from 1 on; 0: nobody waits */
 	unsigned worst, answers;
-	bool remaps; /* a remap leads to the first unit while the last one goes home */
+	bool unknown; /* a thread of the program is */
+	bool remaps;  /* a remap leads to the first unit while the last one goes home */
 } seen;
 
 unsigned __wrap_take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_ns wait);
@@ -119,7 +121,7 @@ const struct span_set *__wrap_discover_areas(void)
 
 bool __wrap_discover_threads_ok(void)
 {
-	return true;
+	return !seen.unknown;
 }
 
 void __wrap_sample_tick(pc_ns now, const struct span_set *managed)
@@ -168,7 +170,7 @@ static int begin(void **state)
 {
 	(void)state;
 	seen.taken = seen.packed = seen.looked_at = seen.waited = seen.worst = seen.answers = 0;
-	seen.remaps = false;
+	seen.remaps = seen.unknown = false;
 	options.cold_age = 0;
 	options.max_cpu = 100;
 	for (unsigned i = 0; i < UNITS; i++)
@@ -223,6 +225,32 @@ static void a_drain_looks_again_for_what_was_remapped(void **state)
 		assert_false(unit_any_registered(&units[i]));
 }
 
+static void nothing_is_taken_while_a_thread_is_not_known(void **state)
+{
+	(void)state;
+	seen.unknown = true;
+	work_tick(&work, sys_monotonic());
+	work_evict_all(&work, START, START + UNITS * PC_UNIT);
+	assert_int_equal(seen.taken, 0);
+}
+
+/* The next trial waits half a cold age, then twice as long each time. */
+static void what_was_in_use_is_left_for_a_while(void **state)
+{
+	const pc_ns now = sys_monotonic();
+
+	(void)state;
+	options.cold_age = PC_SEC;
+	for (unsigned i = 0; i < UNITS; i++) {
+		heat_fail(&units[i].heat, now, options.cold_age);
+		heat_fail(&units[i].heat, now, options.cold_age);
+	}
+	work_tick(&work, now + options.cold_age - 1);
+	assert_int_equal(seen.taken, 0);
+	work_tick(&work, now + options.cold_age);
+	assert_true(seen.taken > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +258,8 @@ int main(void)
 	    cmocka_unit_test_setup(who_waits_is_not_kept_by_an_eviction, begin),
 	    cmocka_unit_test_setup(who_waits_is_not_kept_by_a_return, begin),
 	    cmocka_unit_test_setup(a_drain_looks_again_for_what_was_remapped, begin),
+	    cmocka_unit_test_setup(nothing_is_taken_while_a_thread_is_not_known, begin),
+	    cmocka_unit_test_setup(what_was_in_use_is_left_for_a_while, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
