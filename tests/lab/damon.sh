@@ -42,10 +42,15 @@ echo
 
 # --- without a tracefs: by files ---
 
-line=$(host PREDICOMP_HOTNESS=damon HOST_SETTLE=1 unshare -m sh -c "umount -a -t tracefs; [ ! -e /sys/kernel/tracing/events ] &&
-	exec '$build/tests/lab/hot_cold'") || fail "without tracefs: $line"
+# Beside another emulated machine a snapshot takes longer than a second, and the regions, which the
+# kernel cuts at random, may not have found a fourth of the cold part after 300 s: then once more.
+by_files() {
+	line=$(host PREDICOMP_HOTNESS=damon HOST_SETTLE=1 HOST_SECONDS=150 unshare -m sh -c "umount -a -t tracefs
+		[ ! -e /sys/kernel/tracing/events ] && exec '$build/tests/lab/hot_cold'") &&
+		[ "$(field cold_away <<<"$line")" -ge $((32768 * 95 / 100)) ]
+}
+by_files || { echo "without tracefs, once more: $line"; by_files; } || fail "without tracefs: $line"
 [ "$(field regions <<<"$line")" -gt 0 ] || fail "without tracefs no region was seen: $line"
-[ "$(field cold_away <<<"$line")" -ge $((32768 * 95 / 100)) ] || fail "without tracefs: $line"
 
 [ $lab_failed = 0 ] && echo "DAMON: cold memory found, hot memory left alone"
 exit $lab_failed
