@@ -1,7 +1,6 @@
 /* top - managed processes live, the most saved bytes first. */
 #include <getopt.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "json.h"

@@ -25,11 +25,6 @@ struct wait {
 	bool moved; /* the pager has gone on in another segment: all else has failed */
 };
 
-static struct timespec as_timespec(pc_ns ns)
-{
-	return (struct timespec){.tv_sec = (time_t)(ns / PC_SEC), .tv_nsec = (long)(ns % PC_SEC)};
-}
-
 static void futex_wait(uint32_t *word, uint32_t value, pc_ns timeout)
 {
 	struct timespec ts = as_timespec(timeout);

@@ -91,9 +91,14 @@ pc_ns now_monotonic(void)
 	return (pc_ns)now.tv_sec * PC_SEC + (pc_ns)now.tv_nsec;
 }
 
+struct timespec as_timespec(pc_ns ns)
+{
+	return (struct timespec){.tv_sec = (time_t)(ns / PC_SEC), .tv_nsec = (long)(ns % PC_SEC)};
+}
+
 void pause_for(pc_ns ns)
 {
-	const struct timespec ts = {.tv_sec = (time_t)(ns / PC_SEC), .tv_nsec = (long)(ns % PC_SEC)};
+	const struct timespec ts = as_timespec(ns);
 
 	nanosleep(&ts, NULL);
 }

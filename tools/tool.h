@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/types.h"
 
@@ -41,6 +42,7 @@ int parse_period(const char *s, pc_ns *ns);	/* 2, 500ms, 1m; the same */
 int one_pid(int argc, char **argv, pid_t *pid); /* the one argument left by getopt; the same */
 
 pc_ns now_monotonic(void);
+struct timespec as_timespec(pc_ns ns);
 void pause_for(pc_ns ns); /* a signal may end it early */
 
 /* Escape sequences for `stream`, or "" where it is no terminal or NO_COLOR is set. */

@@ -114,7 +114,7 @@ static bool ours(const struct vma *v)
 /* Where it begins to be no thread's. */
 static pc_addr start_of(const struct vma *v)
 {
-	pc_addr top = PC_MIN(thread_top(v->start, v->end), v->end);
+	pc_addr top = thread_top(v->start, v->end);
 
 	return top - v->start <= STACK_MAX ? top : v->start;
 }

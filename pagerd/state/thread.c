@@ -140,7 +140,7 @@ pc_addr thread_top(pc_addr start, pc_addr end)
 		if (threads.known[i].tid)
 			top = PC_MAX(top, top_of(&threads.known[i], start, end));
 	lock_release(&threads.lock);
-	return top;
+	return PC_MIN(top, end);
 }
 
 static void mark(pc_addr base, pc_addr control, uint64_t *pages)

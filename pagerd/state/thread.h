@@ -52,7 +52,7 @@ bool thread_known(int tid);
 void thread_prune(bool (*alive)(int tid));
 /*
  * The first page of the mapping [start, end) above all stacks and control blocks in it, home left
- * out: `start` if it holds none, `end` (or more) if that cannot be told or there is nothing above.
+ * out: `start` if it holds none, `end` if that cannot be told or there is nothing above.
  */
 pc_addr thread_top(pc_addr start, pc_addr end);
 /* Sets the bits of the pages of the unit at `base` that hold control blocks. */

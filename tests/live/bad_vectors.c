@@ -8,8 +8,7 @@
 #include <sys/resource.h>
 #include <sys/uio.h>
 
-#define GUARD_INSTALL 102
-#define LEN	      (4 * MIB)
+#define LEN (4 * MIB)
 
 static void say(const char *what, ssize_t result)
 {
@@ -24,13 +23,14 @@ int main(void)
 	int self = pidfd_open(getpid(), 0);
 
 	HOST_CHECK(self >= 0);
-	say("a vector at no address", process_madvise(self, nowhere, 1, GUARD_INSTALL, 0));
-	say("a vector of too many", process_madvise(self, nowhere, SIZE_MAX, GUARD_INSTALL, 0));
+	say("a vector at no address", process_madvise(self, nowhere, 1, MADV_GUARD_INSTALL, 0));
+	say("a vector of too many",
+	    process_madvise(self, nowhere, SIZE_MAX, MADV_GUARD_INSTALL, 0));
 	/* The second of two lies on a page that is not there. */
 	HOST_CHECK(munmap((char *)vector + PAGE, PAGE) == 0);
 	vector = (void *)((char *)vector + PAGE - sizeof(*vector));
 	*vector = (struct iovec){memory, 0};
-	say("half a vector", process_madvise(self, vector, 2, GUARD_INSTALL, 0));
+	say("half a vector", process_madvise(self, vector, 2, MADV_GUARD_INSTALL, 0));
 	say("limits at no address", setrlimit(RLIMIT_AS, nowhere));
 	HOST_CHECK(host_same(memory, LEN, 1));
 	fflush(stdout);

@@ -10,11 +10,6 @@
 #define BIG    (32 * MIB)
 #define ROUNDS 3
 
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#define MADV_GUARD_REMOVE  103
-#endif
-
 int main(void)
 {
 	char *big = host_map(BIG);

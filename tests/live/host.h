@@ -28,6 +28,11 @@
 #define PAGE 4096ul
 #define MIB  (1ul << 20)
 
+#ifndef MADV_GUARD_INSTALL /* since Linux 6.13 */
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE  103
+#endif
+
 /* Whole or not at all, so that lines of threads and children do not mix. */
 #define HOST_END(status, word, ...)                                                                \
 	do {                                                                                       \

@@ -5,6 +5,7 @@
  * thread of the program or not.
  */
 #include "host.h"
+#include "support/tasks.h"
 
 #include <grp.h>
 #include <linux/capability.h>
@@ -46,11 +47,11 @@ static void *be_there(void *arg)
 static void show_thread(unsigned n)
 {
 	static const char *const fields[] = {"Uid:", "Gid:", "Groups:", "CapPrm:", "CapEff:"};
-	char path[64], line[512];
+	char task[16], line[512];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/status", tids[n]);
-	f = fopen(path, "r");
+	snprintf(task, sizeof(task), "%d", tids[n]);
+	f = task_status(task);
 	HOST_CHECK(f);
 	while (fgets(line, sizeof(line), f))
 		for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -71,15 +72,13 @@ struct who {
 };
 
 /* False when there is no such thread any more. */
-static bool ask_who(const char *tid, struct who *who)
+static bool ask_who(const char *task, struct who *who)
 {
-	char path[300], line[512];
+	char line[512];
 	unsigned found = 0;
-	FILE *f;
+	FILE *f = task_status(task);
 
 	*who = (struct who){0};
-	snprintf(path, sizeof(path), "/proc/self/task/%s/status", tid);
-	f = fopen(path, "r");
 	if (!f)
 		return false;
 	while (fgets(line, sizeof(line), f)) {
@@ -99,14 +98,14 @@ static bool ask_who(const char *tid, struct who *who)
 static void check_all_threads(void)
 {
 	struct who first, other;
-	char tid[16];
-	DIR *d = opendir("/proc/self/task");
+	char main_task[16];
+	DIR *d = tasks_open();
+	const char *task;
 
-	HOST_CHECK(d);
-	snprintf(tid, sizeof(tid), "%d", tids[0]);
-	HOST_CHECK(ask_who(tid, &first));
-	for (struct dirent *e = readdir(d); e; e = readdir(d))
-		if (e->d_name[0] != '.' && ask_who(e->d_name, &other))
+	snprintf(main_task, sizeof(main_task), "%d", tids[0]);
+	HOST_CHECK(ask_who(main_task, &first));
+	while ((task = tasks_next(d)))
+		if (ask_who(task, &other))
 			HOST_CHECK(memcmp(&first, &other, sizeof(first)) == 0);
 	closedir(d);
 }

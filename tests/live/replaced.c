@@ -8,11 +8,6 @@
 #include <sys/ipc.h>
 #include <sys/shm.h>
 
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#define MADV_GUARD_REMOVE  103
-#endif
-
 #define LEN   (4 * MIB)
 #define FIRST MIB /* of what is replaced */
 #define PART  (2 * MIB)

@@ -1,7 +1,7 @@
 /* A program that gives up being root has no thread left that is root, and keeps its memory. */
 #include "host.h"
+#include "support/tasks.h"
 
-#include <dirent.h>
 #include <grp.h>
 #include <sched.h>
 
@@ -11,13 +11,11 @@
 /* All four user (or group) ids of a thread. */
 static void check_thread(const char *task, const char *field)
 {
-	char path[300], line[256];
+	char line[256];
 	unsigned id[4];
 	bool found = false;
-	FILE *f;
+	FILE *f = task_status(task);
 
-	snprintf(path, sizeof(path), "/proc/self/task/%s/status", task);
-	f = fopen(path, "r");
 	HOST_CHECK(f);
 	while (fgets(line, sizeof(line), f)) {
 		if (strncmp(line, field, strlen(field)))
@@ -34,15 +32,12 @@ static void check_thread(const char *task, const char *field)
 
 static void check_all_threads(void)
 {
-	DIR *d = opendir("/proc/self/task");
-	struct dirent *e;
+	DIR *d = tasks_open();
+	const char *task;
 
-	HOST_CHECK(d);
-	while ((e = readdir(d))) {
-		if (e->d_name[0] == '.')
-			continue;
-		check_thread(e->d_name, "Uid:");
-		check_thread(e->d_name, "Gid:");
+	while ((task = tasks_next(d))) {
+		check_thread(task, "Uid:");
+		check_thread(task, "Gid:");
 	}
 	closedir(d);
 }
