@@ -10,6 +10,8 @@
 
 #define TLS_BYTES 256u
 #define READY_BYTES 16384u
+#define TRIES	    20u
+#define BETWEEN	    PC_MS
 
 static int enter(void *member)
 {
@@ -31,6 +33,23 @@ static void *thread_block(char *top)
 	return block;
 }
 
+/*
+ * The kernel refuses threads with EAGAIN while another one is in execve(2), which the process outlives
+ * when it fails.
+ */
+static long start_thread(struct crew_member *m, char *top)
+{
+	uint32_t never = 0;
+	long tid = -EAGAIN;
+
+	for (unsigned i = 0; i < TRIES && tid == -EAGAIN; i++) {
+		if (i)
+			sys_futex_wait(&never, 0, BETWEEN);
+		tid = sys_thread(enter, m, top - TLS_BYTES, thread_block(top), &m->tid_word);
+	}
+	return tid;
+}
+
 int crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg)
 {
 	char *top;
@@ -44,7 +63,7 @@ int crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *
 	m->fn = fn;
 	m->arg = arg;
 	store_relaxed(&m->tid_word, 1);
-	tid = sys_thread(enter, m, top - TLS_BYTES, thread_block(top), &m->tid_word);
+	tid = start_thread(m, top);
 	if (tid < 0)
 		store_relaxed(&m->tid_word, 0);
 	m->tid = (int)tid;

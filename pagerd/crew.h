@@ -21,7 +21,7 @@ struct crew_member {
 	void *arg;
 };
 
-/* 0 or -errno. One thread at a time stands on a member. */
+/* 0 or -errno, which may take 20 ms. One thread at a time stands on a member. */
 int crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg);
 /*
  * The stack that its calls take is there when this returns: who answers faults must not wait for memory

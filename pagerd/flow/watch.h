@@ -17,6 +17,8 @@
  *         What is counted is looks, not time: a process that is stopped, frozen or out of CPU has
  *         none meanwhile, and is not ended for what it could not do. Nor is one whose first thread
  *         or work thread is traced: somebody may have stopped the others.
+ *         Where there is one CPU there is one pager, and the work thread is the second one that sees
+ *         what becomes of it: a crash of either ends the process, for they are threads of it.
  *         Help is what a starved pager needs, by whatever else runs on its CPU: all pagers are woken,
  *         and the late ones may run where who looks may.
  * THREADS watch_start() and watch_look() by the work thread, while pagers run; watch_gate() by any.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # debuggers.sh LIBRARY: once `predicomp restore` has brought a process home, gdb, strace and gcore see all
 # of its memory and leave it as it was; before that, what gdb reads of packed memory is missing. It can be
-# managed again afterwards.
+# managed again afterwards, and not before they have gone.
 . "$(dirname "$0")/real.bash" "$@"
 here=$(cd "$(dirname "$0")" && pwd)
 needs python3 gdb strace
@@ -50,6 +50,7 @@ for _ in {1..600}; do
 	sleep 0.05
 done
 is_traced || fail 'strace does not attach'
+! "$build/predicomp" resume "$host" >"$scratch/resume" 2>&1 || fail 'it is managed while it is traced'
 kill -INT "$tracer"
 wait "$tracer" 2>/dev/null
 ! is_traced || fail 'strace does not let go'

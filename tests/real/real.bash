@@ -13,7 +13,7 @@
 set -uo pipefail
 
 library=${1:?usage: $0 LIBRARY}
-build=$(dirname "$library")
+build=${TEST_BUILD:-$(dirname "$library")}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 

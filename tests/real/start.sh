@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # start.sh LIBRARY: under strace, where every page is counted, and without /proc a program runs as ever, and
-# one line a process says why it is left alone. One that runs with more rights than its user has is left
+# one line a process says why it is left alone. One with less memory than MIN_RSS has no pager, and keeps
+# what it has. One that runs with more rights than its user has is left
 # alone without a word, and no option of that user's is heeded: also where the loader, which preloads for
 # it only what the administrator has put beside libc, has been told to.
 . "$(dirname "$0")/real.bash" "$@"
@@ -44,6 +45,13 @@ if command -v strace >/dev/null; then
 else
 	echo 'strace is missing: not tried'
 fi
+
+rm -f "$scratch/csv"
+odd env PREDICOMP_MIN_RSS=1G HOST_PATIENCE_MS=10000 "$host" odd
+[ $? = 7 ] || fail "with little memory it does not end as ever: $(cat "$scratch/said")"
+[ "$(sum forks)" -ge 1 ] || fail 'with little memory nothing is counted: this shows nothing'
+[ "$(sum pages_evicted)$(sum pagers_waiting)" = 00 ] || fail 'a program with little memory is managed'
+echo 'with little memory: not managed'
 
 # secure COMMAND...: what a program says that is nobody's and runs as nobody
 secure() {
