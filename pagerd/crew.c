@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-#define TLS_BYTES 256u
+#define TLS_BYTES   256u
 #define READY_BYTES 16384u
 #define TRIES	    20u
 #define BETWEEN	    PC_MS

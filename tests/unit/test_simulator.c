@@ -1417,6 +1417,7 @@ static void check_meetings(void)
 /* Seeds beyond the first SEEDS that failed. Each shows what it was kept for until the steps change. */
 static const uint64_t once_failed[] = {
     708983263, /* COPY without memory from a slot of staging that agrees with where it goes */
+    10027312,  /* memory that grew as it was remapped, into pages noted of others */
 };
 
 static void test_what_once_failed(void **unused)
