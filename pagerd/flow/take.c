@@ -347,7 +347,7 @@ static void register_again(pc_addr start, pc_addr stop)
 static bool release_run(struct unit *u, unsigned first, unsigned end, bool guarded)
 {
 	pc_addr start = start_of_run(u, first);
-	pc_addr stop = end_of_run(u, end), tail = forget_tail(stop);
+	pc_addr stop = end_of_run(u, end), tail;
 
 	if (uffd_pending(&world.uffd))
 		return false;
@@ -357,6 +357,8 @@ static bool release_run(struct unit *u, unsigned first, unsigned end, bool guard
 		give_unnoted(start, stop);
 	if (uffd_unregister(&world.uffd, start, stop))
 		COUNT(SHARD, register_failed);
+	/* Only now can it grow no more with what is to be released. */
+	tail = forget_tail(stop);
 	release_tail(stop, tail, guarded);
 	if (uffd_pending(&world.uffd)) {
 		register_again(start, stop);
