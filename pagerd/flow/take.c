@@ -307,17 +307,6 @@ static bool give_to_children(pc_addr start, pc_addr stop)
 	return true;
 }
 
-/*
- * Of a unit where a layout event was pending what is noted may be of other memory: what the program has
- * not kept from its children itself it does not keep.
- */
-static void give_unnoted(pc_addr start, pc_addr stop)
-{
-	for (; start < stop; start += PC_PAGE)
-		if (!forkless_hits(start, start + PC_PAGE))
-			sys_madvise(start, PC_PAGE, MADV_DOFORK);
-}
-
 /* What may have grown along: a refusal says that it did not. */
 static void release_tail(pc_addr start, pc_addr stop, bool guarded)
 {
@@ -347,18 +336,14 @@ static void register_again(pc_addr start, pc_addr stop)
 static bool release_run(struct unit *u, unsigned first, unsigned end, bool guarded)
 {
 	pc_addr start = start_of_run(u, first);
-	pc_addr stop = end_of_run(u, end), tail;
+	pc_addr stop = end_of_run(u, end), tail = forget_tail(stop);
 
 	if (uffd_pending(&world.uffd))
 		return false;
 	if (guarded && !give_to_children(start, stop))
 		return false;
-	if (!guarded && u->unguarded)
-		give_unnoted(start, stop);
 	if (uffd_unregister(&world.uffd, start, stop))
 		COUNT(SHARD, register_failed);
-	/* Only now can it grow no more with what is to be released. */
-	tail = forget_tail(stop);
 	release_tail(stop, tail, guarded);
 	if (uffd_pending(&world.uffd)) {
 		register_again(start, stop);

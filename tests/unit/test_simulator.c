@@ -1417,9 +1417,6 @@ static void check_meetings(void)
 /* Seeds beyond the first SEEDS that failed. Each shows what it was kept for until the steps change. */
 static const uint64_t once_failed[] = {
     708983263, /* COPY without memory from a slot of staging that agrees with where it goes */
-    10027312,  /* memory that grew as it was remapped, into pages noted of others */
-    20133193,  /* memory that grew while it was released */
-    40005994,  /* memory remapped to where an unmap was still to be reported */
 };
 
 static void test_what_once_failed(void **unused)

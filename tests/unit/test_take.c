@@ -401,19 +401,6 @@ static void what_lost_its_beginning_is_released_whole(void **state)
 	assert_string_equal(played.log, "give 4-10, release 4-10");
 }
 
-/* The program keeps it from its children, but where a layout event was pending: there the flag is ours. */
-static void what_is_not_noted_is_given_where_nothing_is_certain(void **state)
-{
-	(void)state;
-	played.mapping[0] = plain(2, 5);
-	unit_set_registered(unit, 2, 5, true);
-	assert_true(release_unit(unit));
-	unit_set_registered(unit, 2, 5, true);
-	unit->unguarded = 1;
-	assert_true(release_unit(unit));
-	assert_string_equal(played.log, "release 2-5, give 2-3, give 3-4, give 4-5, release 2-5");
-}
-
 static enum page_state state_of(unsigned page)
 {
 	return page_state(unit_peek(unit, page));
@@ -516,7 +503,6 @@ int main(void)
 	    CASE(nothing_is_guarded_while_the_layout_changes),
 	    CASE(what_is_registered_again_is_noted),
 	    CASE(what_lost_its_beginning_is_released_whole),
-	    CASE(what_is_not_noted_is_given_where_nothing_is_certain),
 	    CASE(a_discard_is_over_when_the_page_is_gone),
 	    CASE(what_the_kernel_forgot_has_left),
 	    CASE(what_came_back_does_not_leave_again_at_once),
