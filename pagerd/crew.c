@@ -39,13 +39,13 @@ static void *thread_block(char *top)
  */
 static long start_thread(struct crew_member *m, char *top)
 {
-	uint32_t never = 0;
+	void *block = thread_block(top);
 	long tid = -EAGAIN;
 
 	for (unsigned i = 0; i < TRIES && tid == -EAGAIN; i++) {
 		if (i)
-			sys_futex_wait(&never, 0, BETWEEN);
-		tid = sys_thread(enter, m, top - TLS_BYTES, thread_block(top), &m->tid_word);
+			sys_nap(BETWEEN);
+		tid = sys_thread(enter, m, top - TLS_BYTES, block, &m->tid_word);
 	}
 	return tid;
 }

@@ -105,6 +105,13 @@ long sys_futex_wait(uint32_t *word, uint32_t value, pc_ns timeout);
 long sys_futex_wait_shared(uint32_t *word, uint32_t value, pc_ns timeout);
 long sys_futex_wake(uint32_t *word, int waiters);
 long sys_futex_wake_shared(uint32_t *word, int waiters);
+/* Nobody wakes it; a signal may end it early. */
+static inline void sys_nap(pc_ns how_long)
+{
+	uint32_t never = 0;
+
+	sys_futex_wait(&never, 0, how_long);
+}
 
 pc_ns sys_monotonic(void);
 pc_ns sys_thread_cpu(void);    /* CPU time of the calling thread */

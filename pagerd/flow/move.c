@@ -12,13 +12,12 @@
 
 static bool occupied(pc_addr page)
 {
-	uint32_t never = 0;
 	int there = pagemap_occupied(&world.pagemap, page);
 
 	for (unsigned tries = 0; there < 0; tries++) {
 		if (tries == TRIES)
 			pc_fatal("where a page is cannot be learnt", page, (uint64_t)-there);
-		sys_futex_wait(&never, 0, WAIT);
+		sys_nap(WAIT);
 		there = pagemap_occupied(&world.pagemap, page);
 	}
 	return there;

@@ -35,11 +35,9 @@ static pc_addr page_addr(const struct unit *u, unsigned page)
 /* The process has no memory for a page that must come back: wait for some, then give up loudly. */
 static void wait_for_memory(unsigned tries, pc_addr at)
 {
-	uint32_t never = 0;
-
 	if (tries >= NOMEM_TRIES)
 		pc_fatal("no memory to restore a page", at, tries);
-	sys_futex_wait(&never, 0, NOMEM_WAIT);
+	sys_nap(NOMEM_WAIT);
 }
 
 /* One copy into the program. */
@@ -641,15 +639,13 @@ static enum restore_result restore_unit(struct restorer *r, pc_addr start, pc_ad
 
 void restore_range(struct restorer *r, pc_addr start, pc_addr end)
 {
-	uint32_t never = 0;
-
 	for (pc_addr at = start; at < end; at = unit_floor(at) + PC_UNIT) {
 		pc_addr stop = PC_MIN(end, unit_floor(at) + PC_UNIT);
 
 		for (unsigned tries = 0; restore_unit(r, at, stop) != RESTORE_DONE; tries++) {
 			if (tries == STUCK_TRIES)
 				pc_fatal("a range cannot be restored", at, stop);
-			sys_futex_wait(&never, 0, STUCK_WAIT);
+			sys_nap(STUCK_WAIT);
 		}
 	}
 }

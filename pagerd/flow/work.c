@@ -332,15 +332,13 @@ uint64_t work_evict_all(struct work *w, pc_addr start, pc_addr end)
 /* A remap may bring pages in while others go home: until it stays empty. */
 static void return_unit(struct work *w, struct unit *u)
 {
-	uint32_t never = 0;
-
 	for (unsigned tries = 0;; tries++) {
 		restore_range(&w->restorer, u->base, u->base + PC_UNIT);
 		if (!unit_any_registered(u) || release_unit(u))
 			return;
 		if (tries == DRAIN_TRIES)
 			pc_fatal("memory cannot be made the program's own again", u->base, 0);
-		sys_futex_wait(&never, 0, DRAIN_WAIT);
+		sys_nap(DRAIN_WAIT);
 	}
 }
 
@@ -366,12 +364,10 @@ static bool all_home(void)
 
 static void return_chunks(struct work *w)
 {
-	uint32_t never = 0;
-
 	for (uint32_t i = 0; i < staging_limit(); i++)
 		while (staging_at(i)->state != CHUNK_FREE &&
 		       !pack_return_chunk(&w->restorer, staging_at(i)))
-			sys_futex_wait(&never, 0, DRAIN_WAIT);
+			sys_nap(DRAIN_WAIT);
 }
 
 void work_return(struct work *w, pc_addr start, pc_addr end)

@@ -5,7 +5,6 @@
 #include "host.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <sys/time.h>
 
 #define LEN   (2 * MIB)

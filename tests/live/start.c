@@ -5,7 +5,6 @@
  * told as a figure; real/start has what the library says of the others.
  */
 #include "host.h"
-#include "support/forbid.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -160,17 +159,6 @@ static int secure(void)
 	return chown(copy, NOBODY, NOBODY) || chmod(copy, 04755) ? -1 : 0;
 }
 
-static int by_prctl(struct sock_fprog *filter)
-{
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter);
-}
-
-/* Whoever makes a call that neither libc nor this program needs ends the process. */
-static int filtered(void)
-{
-	return forbid(by_prctl);
-}
-
 static const struct condition {
 	const char *name;
 	int (*meet)(void);
@@ -189,7 +177,6 @@ static const struct condition {
     {"one CPU", on_one_cpu},
     {"in batch", in_batch},
     {"no new rights", no_new_rights},
-    {"filtered", filtered},
 };
 
 /* ---- starting ------------------------------------------------------------------------------------ */

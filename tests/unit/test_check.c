@@ -76,7 +76,7 @@ static void go_on(int number)
 	_exit(0);
 }
 
-static void catch (void)
+static void handle(void)
 {
 	signal(SIGABRT, go_on);
 }
@@ -108,7 +108,7 @@ static void test_it_ends_with_a_line(void **unused)
 static void test_no_handler_holds_it_up(void **unused)
 {
 	(void)unused;
-	expect_abort(catch);
+	expect_abort(handle);
 	expect_abort(ignore);
 }
 
