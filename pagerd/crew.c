@@ -11,7 +11,7 @@
 #define TLS_BYTES   256u
 #define READY_BYTES 16384u
 #define TRIES	    20u
-#define BETWEEN	    PC_MS
+#define LONGER	    (PC_MS / 4)
 
 static int enter(void *member)
 {
@@ -35,18 +35,21 @@ static void *thread_block(char *top)
 
 /*
  * The kernel refuses threads with EAGAIN while another one is in execve(2), which the process outlives
- * when it fails.
+ * when it fails. Naps of one length could keep step with who tries that again and again. Where a limit
+ * is the reason it stays, and nobody is held up a second time.
  */
 static long start_thread(struct crew_member *m, char *top)
 {
+	const unsigned tries = m->refused ? 1 : TRIES;
 	void *block = thread_block(top);
 	long tid = -EAGAIN;
 
-	for (unsigned i = 0; i < TRIES && tid == -EAGAIN; i++) {
+	for (unsigned i = 0; i < tries && tid == -EAGAIN; i++) {
 		if (i)
-			sys_nap(BETWEEN);
+			sys_nap(i * LONGER);
 		tid = sys_thread(enter, m, top - TLS_BYTES, block, &m->tid_word);
 	}
+	m->refused = tid == -EAGAIN;
 	return tid;
 }
 

@@ -17,11 +17,15 @@ struct crew_member {
 	void *stack; /* CREW_STACK bytes, kept for the next thread */
 	uint32_t tid_word; /* not zero while the thread lives; futex, woken by the kernel */
 	int tid;
+	bool refused; /* for the moment, when it was last asked for */
 	int (*fn)(void *);
 	void *arg;
 };
 
-/* 0 or -errno, which may take 20 ms. One thread at a time stands on a member. */
+/*
+ * 0 or -errno; -EAGAIN may pass, and takes 50 ms unless it was that the last time. One thread at a time
+ * stands on a member.
+ */
 int crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg);
 /*
  * The stack that its calls take is there when this returns: who answers faults must not wait for memory

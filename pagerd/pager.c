@@ -73,6 +73,7 @@ static struct {
 	int pid;	  /* whose pager this is: a vfork child shares our memory, not our pager */
 	bool started;
 	bool quit;
+	bool refused;  /* the work thread was, for the moment: the next fork asks again */
 	bool filtered; /* has quit, and the program's system calls are filtered */
 	unsigned pauses;
 	bool forking; /* between before and parent or child, with lock held */
@@ -379,7 +380,8 @@ static void leave_alone(enum pc_inert reason)
 	show(PC_STATE_INERT, reason);
 }
 
-static void activate(void)
+/* False where the kernel refuses threads for the moment: to be tried again. */
+static bool activate(void)
 {
 	enum pc_inert reason = unfit();
 	int err;
@@ -389,30 +391,36 @@ static void activate(void)
 	if (reason == PC_INERT_NONE) {
 		clock_settle();
 		err = ready_work() ? open_world() : -ENOMEM;
+		if (err == -EAGAIN) {
+			show(PC_STATE_WAITING, PC_INERT_NO_THREAD);
+			return false;
+		}
 		if (err)
 			reason = cannot_start(err);
 	}
 	if (reason != PC_INERT_NONE) {
 		leave_alone(reason);
-		return;
+		return true;
 	}
 	sample_start((int)sys_getpid());
 	store_release(&crew.active, 1); /* pairs with host calls */
 	show(PC_STATE_ACTIVE, PC_INERT_NONE);
+	return true;
 }
 
 /*
- * False while a thread of the program is in a call of ours, to be tried again: a fork under way took
- * it that nothing was managed. That thread may wait for this one, so this one does not wait.
+ * False, to be tried again, also while a thread of the program is in a call of ours: a fork under way
+ * took it that nothing was managed. That thread may wait for this one, so this one does not wait.
  */
 static bool try_activate(void)
 {
+	bool done;
+
 	if (!lock_try(&host.lock))
 		return false;
-	if (!load_acquire(&crew.stop))
-		activate();
+	done = load_acquire(&crew.stop) || activate();
 	lock_release(&host.lock);
-	return true;
+	return done;
 }
 
 static void deactivate(enum pc_run_state then, enum pc_inert reason)
@@ -803,8 +811,12 @@ static void suggest(enum request what, pc_addr start, pc_addr end)
 
 static int start_work(void)
 {
+	int err;
+
 	store_relaxed(&crew.stop, 0);
-	return crew_start(&crew.work_member, "work", work_main, NULL);
+	err = crew_start(&crew.work_member, "work", work_main, NULL);
+	host.refused = err == -EAGAIN;
+	return err;
 }
 
 static void stop_work(enum pc_inert reason)
@@ -881,11 +893,17 @@ static void pause_inside(enum pc_inert reason)
 		stop_work(reason);
 }
 
+static void go_on(void)
+{
+	if (host.pauses == 0 && !host.quit && start_work())
+		show(PC_STATE_INERT, PC_INERT_NO_THREAD);
+}
+
 static void continue_inside(void)
 {
 	PC_ASSERT(host.pauses > 0);
-	if (--host.pauses == 0 && !host.quit && start_work())
-		show(PC_STATE_INERT, PC_INERT_NO_THREAD);
+	host.pauses--;
+	go_on();
 }
 
 void pager_pause(enum pc_inert reason)
@@ -947,6 +965,8 @@ void pager_fork_parent(void)
 	segment_count(PC_V_forks);
 	if (host.fork_paused)
 		continue_inside();
+	else if (host.refused)
+		go_on();
 	leave_host();
 }
 

@@ -95,7 +95,7 @@ struct pc_own {
 
 enum pc_run_state {
 	PC_STATE_STARTING, /* nothing is known yet */
-	PC_STATE_WAITING,  /* asleep until the process is large enough */
+	PC_STATE_WAITING,  /* asleep until the process is large enough, or may have threads */
 	PC_STATE_ACTIVE,   /* managing memory */
 	PC_STATE_DRAINING, /* restoring everything */
 	PC_STATE_INERT,    /* leaving the process alone; `inert_reason` says why */

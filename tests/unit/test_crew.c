@@ -78,6 +78,19 @@ static void test_nobody_waits_for_ever(void **unused)
 	assert_int_equal(ran, 0);
 }
 
+/* Until it may again. */
+static void test_nobody_waits_twice(void **unused)
+{
+	(void)unused;
+	assert_int_equal(start_after(UINT32_MAX, -EAGAIN), -EAGAIN);
+	assert_int_equal(start_after(1, -EAGAIN), -EAGAIN);
+	assert_int_equal(played.asked, 1);
+	assert_int_equal(start_after(0, 0), 0);
+	expect_run();
+	assert_int_equal(start_after(3, -EAGAIN), 0);
+	expect_run();
+}
+
 static void test_who_may_not_is_not_kept(void **unused)
 {
 	(void)unused;
@@ -92,6 +105,7 @@ int main(void)
 	    cmocka_unit_test(test_it_runs),
 	    cmocka_unit_test(test_it_runs_once_it_may),
 	    cmocka_unit_test(test_nobody_waits_for_ever),
+	    cmocka_unit_test(test_nobody_waits_twice),
 	    cmocka_unit_test(test_who_may_not_is_not_kept),
 	};
 

@@ -1,7 +1,7 @@
 /*
  * The pager's beginning, where it can fail half way: it runs whole or it does not run. A pager that is
  * missing would be waited for by whoever faults on its CPU, so the start of the second one is refused
- * here, whichever CPU this test is on.
+ * here, whichever CPU this test is on. What is refused for the moment (EAGAIN) is tried again.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,6 +28,8 @@
 static struct {
 	uint32_t begun;	  /* of the pagers */
 	uint32_t refused; /* which of them, from 1 on; 0: none */
+	int refusal;	  /* what the answer is then */
+	bool no_work;	  /* the work thread is refused for the moment */
 } played;
 
 int __real_crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg);
@@ -37,6 +39,8 @@ int __wrap_crew_start(struct crew_member *m, const char *use, int (*fn)(void *),
 {
 	if (!strcmp(use, "pager") &&
 	    add_acq_rel(&played.begun, 1u) + 1 == load_acquire(&played.refused))
+		return played.refusal;
+	if (!strcmp(use, "work") && played.no_work)
 		return -EAGAIN;
 	return __real_crew_start(m, use, fn, arg);
 }
@@ -72,15 +76,21 @@ static void test_all_pagers_run(void **unused)
 	assert_int_equal(state(), PC_STATE_ACTIVE);
 }
 
+static void begin_again(uint32_t refused, int refusal)
+{
+	pager_pause(PC_INERT_FORKING);
+	assert_int_equal(state(), PC_STATE_INERT);
+	played.refusal = refusal;
+	store_release(&played.begun, 0u);
+	store_release(&played.refused, refused);
+	pager_continue();
+}
+
 /* The first one runs by then. */
 static void test_none_runs_when_one_cannot(void **unused)
 {
 	(void)unused;
-	pager_pause(PC_INERT_FORKING);
-	assert_int_equal(state(), PC_STATE_INERT);
-	store_release(&played.begun, 0u);
-	store_release(&played.refused, PAGERS);
-	pager_continue();
+	begin_again(PAGERS, -EPERM);
 	assert_int_equal(state_once(has_tried_and_decided), PC_STATE_INERT);
 	assert_int_equal(stats_get(PC_V_pagers_waiting), 0);
 }
@@ -89,9 +99,47 @@ static void test_none_runs_when_one_cannot(void **unused)
 static void test_all_run_the_next_time(void **unused)
 {
 	(void)unused;
-	pager_pause(PC_INERT_FORKING);
+	begin_again(0, 0);
+	assert_int_equal(state_once(has_tried_and_decided), PC_STATE_ACTIVE);
+}
+
+/* The next attempt needs nobody to ask for it. */
+static void test_one_that_cannot_for_the_moment_is_no_end(void **unused)
+{
+	(void)unused;
+	begin_again(PAGERS, -EAGAIN);
+	assert_int_equal(state_once(has_tried_and_decided), PC_STATE_ACTIVE);
+	assert_true(load_acquire(&played.begun) > PAGERS);
+}
+
+static void fork_in_parent(bool no_work)
+{
+	played.no_work = no_work;
+	pager_fork_before();
 	store_release(&played.begun, 0u);
-	store_release(&played.refused, 0u);
+	pager_fork_parent();
+}
+
+/* Nobody is there to try again by itself: each fork does. */
+static void test_forks_ask_again_for_the_work_thread(void **unused)
+{
+	(void)unused;
+	fork_in_parent(true);
+	assert_int_equal(state(), PC_STATE_INERT);
+	fork_in_parent(true);
+	assert_int_equal(state(), PC_STATE_INERT);
+	fork_in_parent(false);
+	assert_int_equal(state_once(has_tried_and_decided), PC_STATE_ACTIVE);
+}
+
+static void test_a_pause_is_not_ended_by_a_fork(void **unused)
+{
+	(void)unused;
+	fork_in_parent(true);
+	pager_pause(PC_INERT_IDENTITY);
+	fork_in_parent(false);
+	assert_int_equal(state(), PC_STATE_INERT);
+	assert_int_equal(load_acquire(&played.begun), 0);
 	pager_continue();
 	assert_int_equal(state_once(has_tried_and_decided), PC_STATE_ACTIVE);
 }
@@ -113,6 +161,9 @@ int main(void)
 	    cmocka_unit_test(test_all_pagers_run),
 	    cmocka_unit_test(test_none_runs_when_one_cannot),
 	    cmocka_unit_test(test_all_run_the_next_time),
+	    cmocka_unit_test(test_one_that_cannot_for_the_moment_is_no_end),
+	    cmocka_unit_test(test_forks_ask_again_for_the_work_thread),
+	    cmocka_unit_test(test_a_pause_is_not_ended_by_a_fork),
 	};
 	int failed;
 
