@@ -50,7 +50,7 @@ static const struct spec specs[PC_OPT_COUNT] = {
 static const bool settable[PC_OPT_COUNT] = {
     [PC_OPT_cold_age] = true,	  [PC_OPT_soft_cap] = true, [PC_OPT_min_savings] = true,
     [PC_OPT_fault_around] = true, [PC_OPT_max_cpu] = true,  [PC_OPT_verify] = true,
-    [PC_OPT_log] = true,
+    [PC_OPT_log] = true,	  [PC_OPT_repack] = true,
 };
 
 static int parse_bool(const char *text, uint64_t *word)

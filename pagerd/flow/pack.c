@@ -16,6 +16,8 @@
 
 #define SHARD        0u
 #define VERIFY_EVERY 256u
+#define WASTE	     4u /* one part in so many of the store may be free */
+#define WASTE_STILL  32u
 #define POOR_BACKOFF 8u /* cold ages, doubled for each time in a row */
 
 void pack_start(struct packer *p)
@@ -26,7 +28,7 @@ void pack_start(struct packer *p)
 	p->sampled = 0;
 }
 
-static uint32_t next_tag(struct packer *p)
+uint32_t pack_tag(struct packer *p)
 {
 	p->tag = (p->tag + 1) & ((1u << PAGE_TAG_BITS) - 1);
 	return p->tag;
@@ -58,7 +60,7 @@ static page_word packed_word(struct packer *p, unsigned i)
 
 	if (g->kind == CODEC_SAME)
 		return page_make_same(g->word);
-	tag = next_tag(p);
+	tag = pack_tag(p);
 	ref = store_put(p->out[i], g->len, tag);
 	return ref ? page_make_packed(ref, tag) : 0;
 }
@@ -282,9 +284,9 @@ static void compact_unit(struct unit *u)
 	}
 }
 
-void pack_compact(void)
+void pack_compact(bool tight)
 {
-	if (store_wants_compaction()) {
+	if (store_wants_compaction(tight ? WASTE_STILL : WASTE)) {
 		store_compact_begin();
 		for (uint32_t i = 0; i < range_limit(); i++) {
 			struct unit *u = range_at(i);

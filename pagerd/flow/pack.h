@@ -46,7 +46,12 @@ bool pack_chunk(struct packer *p, struct restorer *r, struct chunk *c, pc_ns now
 /* Everything of the chunk that is still staged goes back unpacked. Same result. */
 bool pack_return_chunk(struct restorer *r, struct chunk *c);
 
-/* Moves packed pages together when the store says it is worth it; bounded work, call per tick. */
-void pack_compact(void);
+uint32_t pack_tag(struct packer *p); /* the checksum seed of the next entry */
+
+/*
+ * Moves packed pages together when the store says it is worth it; bounded work, call per tick. `tight`:
+ * even for little, where the store is likely to stay as it is.
+ */
+void pack_compact(bool tight);
 
 #endif

@@ -32,6 +32,7 @@ void work_start(struct work *w, pc_ns now)
 {
 	pack_start(&w->packer);
 	policy_start(&w->policy);
+	repack_start(&w->repack);
 	w->cursor = 0;
 	w->walk_at = 0;
 	w->last_tick = now;
@@ -208,6 +209,41 @@ static void release_returned(struct work *w)
 	SET(ranges_registered, runs);
 }
 
+/* Returns whether more may be done now. */
+static bool repack_unit(struct work *w, pc_addr base, int64_t reserve)
+{
+	struct repack_gain gain = {0};
+
+	for (unsigned i = 0; i < PC_UNIT_PAGES && !repack_is_poor(&gain); i += REPACK_GROUP) {
+		w->serve();
+		if (!solvent(w) || w->budget <= reserve)
+			return false;
+		if (!repack_group(&w->repack, &w->packer, base, i, &gain))
+			break;
+	}
+	repack_done(base);
+	return true;
+}
+
+/*
+ * With what is left of the budget, half of which stays for pages that are about to leave. A unit for
+ * which it did not last is looked at again: entries that are dense cost next to nothing. True if it is
+ * done and the store has shrunk.
+ */
+static bool repack_some(struct work *w, pc_ns now, bool busy)
+{
+	const int64_t reserve = busy ? BUDGET_MAX / 2 : 0;
+
+	for (uint32_t seen = 0; options.repack && seen < range_limit(); seen++) {
+		const struct unit *u = range_at(w->repack.next);
+
+		if (u && repack_due(u, now) && !repack_unit(w, u->base, reserve))
+			return false;
+		w->repack.next = w->repack.next + 1 < range_limit() ? w->repack.next + 1 : 0;
+	}
+	return repack_rest(&w->repack);
+}
+
 void work_gauges(struct work *w)
 {
 	struct store_totals t = store_totals();
@@ -284,7 +320,7 @@ pc_ns work_tick(struct work *w, pc_ns now)
 	if (discover_threads_ok())
 		tried = run_trials(w, now, &plan);
 	release_returned(w);
-	pack_compact();
+	pack_compact(repack_some(w, now, waiting || tried));
 	work_gauges(w);
 	solvent(w);
 	return rest(w, waiting, tried);
@@ -391,6 +427,7 @@ void work_drain(struct work *w)
 				return_unit(w, range_at(i));
 	while (!all_home());
 	return_chunks(w);
+	repack_rest(&w->repack);
 	store_trim();
 	work_gauges(w);
 	COUNT(SHARD, drains);

@@ -1,5 +1,5 @@
 /*
- * work.h - one round of background work: discover, sample, decide, take, pack, release.
+ * work.h - one round of background work: discover, sample, decide, take, pack, release, repack.
  *
  * DESIGN  Rounds are short and paced. A budget of CPU time flows in at MAX_CPU and is spent unit by
  *         unit; when it is overdrawn the round ends and the next one starts once the debt is paid.
@@ -14,12 +14,14 @@
 #include "base/types.h"
 #include "flow/pack.h"
 #include "flow/policy.h"
+#include "flow/repack.h"
 #include "flow/restore.h"
 
 struct work {
 	struct packer packer;
 	struct restorer restorer;
 	struct policy policy;
+	struct repack repack;
 	pc_addr cursor; /* where the next round of trials starts */
 	pc_ns walk_at;  /* next discovery, not before */
 	pc_ns last_tick;

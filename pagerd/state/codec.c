@@ -7,11 +7,19 @@
 #include <errno.h>
 
 #define LZ4_STATIC_LINKING_ONLY
+#define LZ4_HC_STATIC_LINKING_ONLY
 #include <lz4.h>
+#include <lz4hc.h>
 
 _Static_assert(sizeof(LZ4_stream_t) <= sizeof(struct codec_state), "LZ4's state has grown");
+_Static_assert(sizeof(LZ4_streamHC_t) <= sizeof(struct codec_dense_state), "LZ4 HC's state has grown");
 
 #define ACCELERATION 1
+/*
+ * Of a heap's pages 3 leaves a seventh of the gain behind for a fifth of the time, and 9 has an eighth
+ * more for twice the time.
+ */
+#define DENSE_LEVEL  4
 #define STRIDE	     4u /* vectors compared between two branches */
 
 /* Sixteen bytes at any address, whatever they are: every x86-64 CPU has registers for them. */
@@ -68,6 +76,20 @@ enum codec_kind codec_pack(struct codec_state *s, const void *page, void *out, u
 	}
 	*len = (unsigned)packed;
 	return CODEC_PACKED;
+}
+
+void codec_start_dense(struct codec_dense_state *s)
+{
+	LZ4_initStreamHC(s->lz4, sizeof(s->lz4));
+}
+
+unsigned codec_pack_dense(struct codec_dense_state *s, const void *page, void *out, unsigned room)
+{
+	/* What fails leaves a mark in the state, and the next call begins anew. */
+	int packed = LZ4_compress_HC_extStateHC_fastReset(s->lz4, page, out, (int)PC_PAGE, (int)room,
+							  DENSE_LEVEL);
+
+	return packed > 0 ? (unsigned)packed : 0;
 }
 
 int codec_unpack(const void *in, unsigned len, void *page)

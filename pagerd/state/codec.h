@@ -7,7 +7,7 @@
  *       initialised once. (LZ4 clears it for every input of 4 KiB or more, by the fast-reset entry
  *       point too. Packing 4095 bytes instead, the last one beside them, avoids that: measured
  *       0.2 us less for a nearly empty page, nothing for heaps. Not worth a format of our own.)
- * THREADS one codec_state a thread; codec_unpack() needs none.
+ * THREADS one codec_state, or codec_dense_state, a thread; codec_unpack() needs none.
  */
 #ifndef PC_STATE_CODEC_H
 #define PC_STATE_CODEC_H
@@ -15,9 +15,14 @@
 #include "base/types.h"
 
 #define CODEC_STATE_BYTES 16416u
+#define CODEC_DENSE_BYTES 262200u
 
 struct codec_state {
 	uint64_t lz4[CODEC_STATE_BYTES / 8];
+};
+
+struct codec_dense_state {
+	uint64_t lz4[CODEC_DENSE_BYTES / 8];
 };
 
 enum codec_kind { CODEC_SAME, CODEC_PACKED, CODEC_POOR };
@@ -31,6 +36,13 @@ void codec_start(struct codec_state *s);
  */
 enum codec_kind codec_pack(struct codec_state *s, const void *page, void *out, unsigned keep_below,
 			   unsigned *len, uint32_t *word);
+
+/*
+ * LZ4 HC: the same format in fewer bytes, in five times the time. Returns how many of `out` (PC_PAGE
+ * bytes), or 0 where it takes more than `room`, PC_PAGE at most.
+ */
+void codec_start_dense(struct codec_dense_state *s);
+unsigned codec_pack_dense(struct codec_dense_state *s, const void *page, void *out, unsigned room);
 
 /* Fills `page` (PC_PAGE bytes). 0, or -EIO if the bytes are no packed page. Never reads or writes
  * outside in[0..len) and page[0..PC_PAGE), whatever the bytes. */

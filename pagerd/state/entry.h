@@ -3,9 +3,9 @@
  *
  * WHY     Two read it: the store (state/store.h) in the living process, and `predicomp core fix` in
  *         the dump of a dead one. They must agree, and neither may believe what it reads.
- * DESIGN  [ crc32c 4 | length 2 | pad 2 ][ packed bytes ... ]
+ * DESIGN  [ crc32c 4 | length 2 | dense 2 ][ packed bytes ... ]
  *         A handle is the entry's offset in the store / ENTRY_GRAIN + 1. The checksum covers length,
- *         pad and packed bytes and is continued from the seed in the page word, so neither a wild
+ *         dense and packed bytes and is continued from the seed in the page word, so neither a wild
  *         write nor a mixed-up handle can pass.
  * THREADS pure; whoever calls owns the entry or has a copy of it.
  */
@@ -21,7 +21,7 @@
 struct entry {
 	uint32_t crc;
 	uint16_t len;
-	uint16_t pad;
+	uint16_t dense; /* 1: flow/repack.h has packed it */
 	unsigned char bytes[];
 };
 

@@ -36,6 +36,7 @@ struct heat {
 	uint8_t fails;   /* trials in a row that found it warm */
 	uint8_t quick;   /* times in a row that it came back soon after it was packed */
 	uint8_t poor_tries;
+	bool denser; /* its pages have been packed again: flow/repack.h */
 };
 
 /* A trial starts. */
@@ -77,6 +78,7 @@ static inline bool heat_fault(struct heat *h, pc_ns now)
 static inline void heat_packed(struct heat *h, pc_ns now, pc_ns cold_age)
 {
 	h->packed_at = now;
+	h->denser = false;
 	h->fails = 0;
 	h->back = 0;
 	h->next_try = now + cold_age;

@@ -17,7 +17,8 @@
  *   - LEAVING and RETURNING are locks: whoever won the CAS into one is alone with the page until it
  *     moves it on. Both live only inside one stay in the layout gate, so that whoever closes the
  *     gate sees none of them.
- *   - STAGED and PACKED words are swung by CAS; the loser changes nothing.
+ *   - STAGED and PACKED words are swung by CAS; the loser changes nothing. The work thread swings PACKED
+ *     to PACKED, where it has moved an entry or packed it again.
  *
  * LAYOUT  bits 0..2 state; then by state
  *   RESIDENT  bit 3: did not shrink when last tried

@@ -336,7 +336,7 @@ static store_ref occupy(struct place p, unsigned len)
 	return ref_of(p);
 }
 
-store_ref store_put(const void *bytes, unsigned len, uint32_t seed)
+static store_ref put(const void *bytes, unsigned len, uint32_t seed, bool dense)
 {
 	unsigned class = class_of(STORE_HEADER + len);
 	struct entry *e;
@@ -352,10 +352,25 @@ store_ref store_put(const void *bytes, unsigned len, uint32_t seed)
 	p.slot = free_slot(p.slab);
 	e = entry_at(p);
 	e->len = len;
-	e->pad = 0;
+	e->dense = dense;
 	memcpy(e->bytes, bytes, len);
 	e->crc = entry_crc(e, len, seed);
 	return occupy(p, len);
+}
+
+store_ref store_put(const void *bytes, unsigned len, uint32_t seed)
+{
+	return put(bytes, len, seed, false);
+}
+
+store_ref store_put_dense(const void *bytes, unsigned len, uint32_t seed)
+{
+	return put(bytes, len, seed, true);
+}
+
+unsigned store_room(unsigned len)
+{
+	return slot_bytes_of(class_of(STORE_HEADER + len));
 }
 
 struct store_bytes store_peek(store_ref ref, uint32_t seed)
@@ -371,7 +386,7 @@ struct store_bytes store_peek(store_ref ref, uint32_t seed)
 	len = entry_check(e, p.slab->slot_bytes, seed);
 	if (!len)
 		return bad;
-	return (struct store_bytes){.bytes = e->bytes, .len = len};
+	return (struct store_bytes){.bytes = e->bytes, .len = len, .dense = e->dense};
 }
 
 void store_prefetch(store_ref ref)
@@ -472,7 +487,7 @@ static uint32_t surplus_slabs(unsigned class)
 	return c->slabs - (uint32_t)needed;
 }
 
-bool store_wants_compaction(void)
+bool store_wants_compaction(unsigned part)
 {
 	uint64_t touched, unused, gain = 0;
 
@@ -481,7 +496,7 @@ bool store_wants_compaction(void)
 	unused = touched - store_totals().used;
 	for (unsigned class = 0; class < CLASSES; class ++)
 		gain += (uint64_t)surplus_slabs(class) * STORE_SLAB;
-	return unused > touched / 4 && gain >= COMPACT_MIN;
+	return unused > touched / part && gain >= COMPACT_MIN;
 }
 
 /*

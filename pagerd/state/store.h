@@ -9,7 +9,7 @@
  *         slabs   [ 64 KiB, class 7 ][ 64 KiB, class 0 ][ free ][ 64 KiB, class 31 ] ...
  *         table   [ class, used, bitmap ][ ... ]                       struct slab, pool memory
  *
- *         slot    [ crc32c 4 | length 2 | pad 2 ][ packed bytes ... ]  state/entry.h
+ *         slot    [ crc32c 4 | length 2 | dense 2 ][ packed bytes ... ]  state/entry.h
  *
  *       A handle is (offset of the slot in the store) / 16 + 1; 0 is no handle. Slots are 48 bytes
  *       or more (LZ4 needs 26 for a page) and rise in steps of 16 bytes to 1 KiB, 32 to 2 KiB, 64
@@ -53,6 +53,7 @@ typedef uint64_t store_ref; /* 0: none; fits 40 bits */
 struct store_bytes {
 	const void *bytes; /* NULL when the entry fails its check */
 	unsigned len;
+	bool dense;
 };
 
 struct store_totals {
@@ -75,6 +76,10 @@ void store_start(void *space, uint64_t max_bytes, void *table, store_give_back_f
 
 /* Copies the bytes in. 0 when full. len in 1..PC_PAGE. */
 store_ref store_put(const void *bytes, unsigned len, uint32_t seed);
+store_ref store_put_dense(const void *bytes, unsigned len, uint32_t seed); /* and notes that they are */
+
+/* What an entry of `len` packed bytes takes, header and rounding with it. */
+unsigned store_room(unsigned len);
 
 /* A hint that store_peek(ref) comes soon. */
 void store_prefetch(store_ref ref);
@@ -93,15 +98,15 @@ struct store_totals store_totals(void);
 uint64_t store_reach(void);
 
 /*
- * Compaction. store_wants_compaction(): a quarter of the touched memory, EMPTY slabs left out, is
- * free, and packing it tighter would empty slabs of at least 1 MiB. store_compact_begin() picks the
+ * Compaction. store_wants_compaction(): one part in `part` of the touched memory, EMPTY slabs left out,
+ * is free, and packing it tighter would empty slabs of at least 1 MiB. store_compact_begin() picks the
  * sparsest slabs of each class whose entries fit elsewhere and marks them: puts avoid them.
  * store_compact_move() copies a marked entry to another slab and returns its new handle, or 0 if
  * `ref` is not marked (or no other slab has room: it opens none). The caller swings its page word
  * by CAS and then frees the old handle (or the new one if it lost). An entry may be freed by
  * another thread at any time during that. After store_compact_end(), store_trim() has the gain.
  */
-bool store_wants_compaction(void);
+bool store_wants_compaction(unsigned part);
 void store_compact_begin(void);
 store_ref store_compact_move(store_ref ref);
 void store_compact_end(void);

@@ -12,7 +12,7 @@
 #include "base/options.h"
 
 #define ALL_NAMES                                                                                  \
-	"ENABLE, COLD_AGE, SOFT_CAP, MIN_RSS, MIN_SAVINGS, FAULT_AROUND, HOTNESS, EVICT, "         \
+	"ENABLE, COLD_AGE, SOFT_CAP, MIN_RSS, MIN_SAVINGS, FAULT_AROUND, HOTNESS, EVICT, REPACK, " \
 	"PAGER_THREADS, MAX_CPU, ONLY, EXCEPT, LOG, SUMMARY, CSV, VERIFY"
 
 static struct pc_options o;

@@ -68,6 +68,7 @@
 #define STORE_BYTES    (16ull << 20)
 #define RUN_MAX	       96u  /* pages that one call of the program is about */
 #define MADVISE_SHARE  3u   /* one seed in so many takes pages as EVICT=madvise does */
+#define REPACK_SHARE   5u   /* one seed in so many packs pages again, which get half as long by it */
 #define THREAD	       2000 /* of the program, as the kernel numbers it */
 
 /* ---- what the program wrote ----------------------------------------------------------------- */
@@ -151,7 +152,7 @@ static void expand(uint64_t stamp, uint8_t *to)
 		return;
 	case TEXT:
 		for (unsigned i = 0; i < PC_PAGE / 8; i++)
-			at[i] = word + i % 8;
+			at[i] = word + i % 8 + (options.repack ? i * i % 31 << 16 : 0);
 		return;
 	case NOISE:
 		for (unsigned i = 0; i < PC_PAGE / 8; i++)
@@ -1130,6 +1131,7 @@ static void begin_options(void)
 	options.verify = actors_roll(3);
 	options.hotness = HOTNESS_PROBE;
 	options.max_cpu = 100;
+	options.repack = sim.seed % REPACK_SHARE == 1;
 }
 
 static void begin_world(void)
@@ -1350,6 +1352,7 @@ static bool is_left_behind(const char *wrong)
 /* What a run of thousands of seeds must have met, or it shows little. */
 static const enum pc_value_id met[] = {
     PC_V_pages_evicted,
+    PC_V_repacked,
     PC_V_pages_restored,
     PC_V_pages_dropped,
     PC_V_take_busy,

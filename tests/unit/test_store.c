@@ -468,14 +468,14 @@ static void test_compaction_gains(void **unused)
 	(void)unused;
 	for (unsigned i = 0; i < 20000; i++)
 		refs[i] = put(500 + i % 8 * 16, i);
-	assert_false(store_wants_compaction());
+	assert_false(store_wants_compaction(4));
 	for (unsigned i = 0; i < 20000; i++) {
 		if (roll(&dice) % 2) {
 			store_free(refs[i]);
 			refs[i] = 0;
 		}
 	}
-	assert_true(store_wants_compaction());
+	assert_true(store_wants_compaction(4));
 	store_trim();
 	before = store_totals().mapped;
 
@@ -498,7 +498,7 @@ static void test_compaction_gains(void **unused)
 	assert_true(moves < t.entries * 6 / 10);
 	/* One slab of each of eight classes may have room. */
 	assert_true(t.mapped - t.used <= 8 * STORE_SLAB + t.used / 50);
-	assert_false(store_wants_compaction());
+	assert_false(store_wants_compaction(4));
 	for (unsigned i = 0; i < 20000; i++)
 		if (refs[i])
 			expect(refs[i], 500 + i % 8 * 16, i);
@@ -518,7 +518,7 @@ static void test_no_gain_no_compaction(void **unused)
 				store_free(ref);
 		}
 	}
-	assert_false(store_wants_compaction());
+	assert_false(store_wants_compaction(4));
 	assert_int_equal(store_compact_move(first), 0);
 	store_compact_begin();
 	assert_int_equal(store_compact_move(first), 0);

@@ -1,7 +1,7 @@
 /*
  * A round of work may last as long as its budget; a thread of the program that waits for an answer
- * must not. Taking and packing are played: each is a step in which somebody may begin to wait. And
- * when a round takes nothing: while a thread is not known, and from units that were in use.
+ * must not. Taking, packing and packing again are played: each is a step in which somebody may begin to
+ * wait. And when a round takes nothing: while a thread is not known, and from units that were in use.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,13 +36,20 @@ static struct {
 	unsigned worst, answers;
 	bool unknown; /* a thread of the program is */
 	bool remaps;  /* a remap leads to the first unit while the last one goes home */
+	unsigned due, groups; /* units to be packed again; what was */
+	struct repack_gain gain; /* of each group */
+	bool dear;		 /* a group takes half of the budget */
+	bool tight;		 /* the last compaction was */
 } seen;
 
 unsigned __wrap_take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_ns wait);
 bool __wrap_pack_chunk(struct packer *p, struct restorer *r, struct chunk *c, pc_ns now);
 bool __wrap_release_unit(struct unit *u);
 void __wrap_store_trim(void);
-void __wrap_pack_compact(void);
+void __wrap_pack_compact(bool tight);
+bool __wrap_repack_due(const struct unit *u, pc_ns now);
+bool __wrap_repack_group(struct repack *r, struct packer *p, pc_addr base, unsigned first,
+			 struct repack_gain *gain);
 int __wrap_discover_walk(pc_ns now);
 const struct span_set *__wrap_discover_areas(void);
 bool __wrap_discover_threads_ok(void);
@@ -104,8 +111,31 @@ void __wrap_store_trim(void)
 {
 }
 
-void __wrap_pack_compact(void)
+bool __wrap_repack_due(const struct unit *u, pc_ns now)
 {
+	(void)now;
+	return (unsigned)(u - units) < seen.due && !u->heat.denser;
+}
+
+bool __wrap_repack_group(struct repack *r, struct packer *p, pc_addr base, unsigned first,
+			 struct repack_gain *gain)
+{
+	(void)p;
+	(void)base;
+	(void)first;
+	step();
+	seen.groups++;
+	r->gained = true;
+	gain->before += seen.gain.before;
+	gain->after += seen.gain.after;
+	if (seen.dear)
+		work.budget /= 2;
+	return true;
+}
+
+void __wrap_pack_compact(bool tight)
+{
+	seen.tight = tight;
 }
 
 int __wrap_discover_walk(pc_ns now)
@@ -170,8 +200,11 @@ static int begin(void **state)
 {
 	(void)state;
 	seen.taken = seen.packed = seen.looked_at = seen.waited = seen.worst = seen.answers = 0;
-	seen.remaps = seen.unknown = false;
+	seen.remaps = seen.unknown = seen.dear = false;
+	seen.due = seen.groups = 0;
+	seen.gain = (struct repack_gain){16384, 8192};
 	options.cold_age = 0;
+	options.repack = 1;
 	options.max_cpu = 100;
 	for (unsigned i = 0; i < UNITS; i++)
 		units[i] = (struct unit){.base = START + i * PC_UNIT, .registered = {1}};
@@ -210,6 +243,49 @@ static void who_waits_is_not_kept_by_a_return(void **state)
 	work_return(&work, START, START + UNITS * PC_UNIT);
 	assert_int_equal(seen.looked_at, UNITS);
 	assert_int_equal(seen.worst, 1);
+}
+
+static void who_waits_is_not_kept_by_repacking(void **state)
+{
+	(void)state;
+	seen.due = UNITS;
+	work_tick(&work, sys_monotonic());
+	assert_int_equal(seen.groups, UNITS * PC_UNIT_PAGES / REPACK_GROUP);
+	assert_int_equal(seen.worst, 1);
+	assert_true(seen.tight);
+	work_tick(&work, sys_monotonic());
+	assert_int_equal(seen.groups, UNITS * PC_UNIT_PAGES / REPACK_GROUP);
+	assert_false(seen.tight);
+}
+
+static void a_unit_that_gains_little_is_left(void **state)
+{
+	(void)state;
+	seen.due = UNITS;
+	seen.gain.after = seen.gain.before;
+	work_tick(&work, sys_monotonic());
+	assert_int_equal(seen.groups, UNITS);
+}
+
+/* The unit is not done, and the store is not compacted for what is to come. */
+static void half_of_the_budget_is_for_what_leaves(void **state)
+{
+	(void)state;
+	seen.due = 1;
+	seen.dear = true;
+	work_tick(&work, sys_monotonic());
+	assert_int_equal(seen.groups, 1);
+	assert_false(seen.tight);
+	assert_false(units[0].heat.denser);
+}
+
+static void nothing_is_packed_again_unless_it_may(void **state)
+{
+	(void)state;
+	seen.due = UNITS;
+	options.repack = 0;
+	work_tick(&work, sys_monotonic());
+	assert_int_equal(seen.groups, 0);
 }
 
 /* Its page words hold nothing that is away, and its children would never have it. */
@@ -257,6 +333,10 @@ int main(void)
 	    cmocka_unit_test_setup(who_waits_is_answered_between_two_units, begin),
 	    cmocka_unit_test_setup(who_waits_is_not_kept_by_an_eviction, begin),
 	    cmocka_unit_test_setup(who_waits_is_not_kept_by_a_return, begin),
+	    cmocka_unit_test_setup(who_waits_is_not_kept_by_repacking, begin),
+	    cmocka_unit_test_setup(a_unit_that_gains_little_is_left, begin),
+	    cmocka_unit_test_setup(half_of_the_budget_is_for_what_leaves, begin),
+	    cmocka_unit_test_setup(nothing_is_packed_again_unless_it_may, begin),
 	    cmocka_unit_test_setup(a_drain_looks_again_for_what_was_remapped, begin),
 	    cmocka_unit_test_setup(nothing_is_taken_while_a_thread_is_not_known, begin),
 	    cmocka_unit_test_setup(what_was_in_use_is_left_for_a_while, begin),
