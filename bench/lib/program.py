@@ -207,6 +207,20 @@ class Program:
             raise Failed("%s: no page was packed; state %s" % (self.name, stat.get("state")))
         return stat
 
+    def wait_repacked(self, most=300):
+        """Until what was packed has been packed again, and nothing more is for 3 s."""
+        begun = time.monotonic()
+        before, calm = -1, 0
+        while calm < self.session.size(3, 1) and time.monotonic() - begun < most:
+            time.sleep(1)
+            stat = self.stat()
+            repacked = stat["counters"]["repacked"]
+            old_enough = time.monotonic() - begun > 10 * stat["gauges"]["cold_age_now"] / 1e9
+            calm = calm + 1 if old_enough and repacked == before else 0
+            before = repacked
+            self.session.progress("%s: %d pages packed again" % (self.name, repacked))
+        return stat
+
     def check_account(self):
         """evicted - restored - dropped = stored, asked again for pages may be on their way."""
         for _ in range(20):

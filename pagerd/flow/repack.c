@@ -145,10 +145,12 @@ static bool repack_page(struct repack *r, struct packer *p, pc_addr at, struct r
 bool repack_group(struct repack *r, struct packer *p, pc_addr base, unsigned first,
 		  struct repack_gain *gain)
 {
+	pc_ns cpu = sys_thread_cpu();
 	bool ok = ready(r);
 
 	for (unsigned i = first; ok && i < first + REPACK_GROUP; i++)
 		ok = repack_page(r, p, base + (pc_addr)i * PC_PAGE, gain);
+	ADD(SHARD, repack_cpu, sys_thread_cpu() - cpu);
 	return ok;
 }
 

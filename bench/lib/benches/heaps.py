@@ -13,6 +13,8 @@ def heap_one(session, way, argv):
     with session.start(way, argv) as program:
         figures = {"build_s": program.line()["build_s"], "before": program.smaps("Rss")}
         program.leave(least=session.size(15, 3))
+        if way == PREDICOMP:
+            program.wait_repacked()
         figures["held"] = program.held()
         if way == PREDICOMP:
             program.check_account()
