@@ -24,7 +24,7 @@ def least(key, against, what, unit, limit):
 
 
 BARS = [
-    most("redis_idle", HEAPS, "redis, 1 M keys, idle 15 s: now / before", "x", 0.45),
+    most("redis_idle", HEAPS, "redis, 1 M keys, idle: now / before", "x", 0.45),
     most("python_idle", HEAPS, "python3, 200 k dicts: now / before", "x", 0.35),
     most("node_idle", HEAPS, "node, 800 k objects: now / before", "x", 0.50),
     most("redis_held", HEAPS, "redis, resident + store / the same with zram", "x", 1.00),
