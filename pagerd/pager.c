@@ -73,7 +73,6 @@ static struct {
 	int pid;	  /* whose pager this is: a vfork child shares our memory, not our pager */
 	bool started;
 	bool quit;
-	bool refused;  /* the work thread was, for the moment: the next fork asks again */
 	bool filtered; /* has quit, and the program's system calls are filtered */
 	unsigned pauses;
 	bool forking; /* between before and parent or child, with lock held */
@@ -811,12 +810,8 @@ static void suggest(enum request what, pc_addr start, pc_addr end)
 
 static int start_work(void)
 {
-	int err;
-
 	store_relaxed(&crew.stop, 0);
-	err = crew_start(&crew.work_member, "work", work_main, NULL);
-	host.refused = err == -EAGAIN;
-	return err;
+	return crew_start(&crew.work_member, "work", work_main, NULL);
 }
 
 static void stop_work(enum pc_inert reason)
@@ -965,7 +960,7 @@ void pager_fork_parent(void)
 	segment_count(PC_V_forks);
 	if (host.fork_paused)
 		continue_inside();
-	else if (host.refused)
+	else if (crew.work_member.refused)
 		go_on();
 	leave_host();
 }

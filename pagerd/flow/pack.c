@@ -132,12 +132,16 @@ static bool still_staged(uint32_t slot)
 	return staged;
 }
 
+bool pack_agrees(struct packer *p, const void *packed, unsigned len, const void *page)
+{
+	return !codec_unpack(packed, len, p->check) && !memcmp(p->check, page, PC_PAGE);
+}
+
 /* A page that went home meanwhile took its frame along: what was read then means nothing. */
 static bool verified(struct packer *p, unsigned i, const void *page)
 {
 	COUNT(SHARD, verify_pages);
-	if (!codec_unpack(p->out[i], p->group[i].len, p->check) &&
-	    !memcmp(p->check, page, PC_PAGE))
+	if (pack_agrees(p, p->out[i], p->group[i].len, page))
 		return true;
 	if (!still_staged(p->group[i].slot))
 		return false;
@@ -263,6 +267,15 @@ bool pack_chunk(struct packer *p, struct restorer *r, struct chunk *c, pc_ns now
 
 /* ---- compaction ---------------------------------------------------------------------------- */
 
+/* Swung while the old entry is still ours to read: a restorer that won the word frees it. */
+bool pack_replace(page_word *word, page_word was, page_word now)
+{
+	bool won = page_swing(word, was, now);
+
+	store_free(page_ref(won ? was : now));
+	return won;
+}
+
 static void compact_unit(struct unit *u)
 {
 	for (unsigned i = 0; i < PC_UNIT_PAGES; i++) {
@@ -272,15 +285,8 @@ static void compact_unit(struct unit *u)
 		if (page_state(w) != PAGE_PACKED)
 			continue;
 		to = store_compact_move(page_ref(w));
-		if (!to)
-			continue;
-		/* Swung while the entry is still ours to read: a restorer that won it frees the old. */
-		if (page_swing(unit_word(u, i), w, page_make_packed(to, page_tag(w)))) {
-			store_free(page_ref(w));
+		if (to && pack_replace(unit_word(u, i), w, page_make_packed(to, page_tag(w))))
 			COUNT(SHARD, compact_moved);
-		} else {
-			store_free(to);
-		}
 	}
 }
 

@@ -48,6 +48,14 @@ bool pack_return_chunk(struct restorer *r, struct chunk *c);
 
 uint32_t pack_tag(struct packer *p); /* the checksum seed of the next entry */
 
+bool pack_agrees(struct packer *p, const void *packed, unsigned len, const void *page); /* once unpacked */
+
+/*
+ * A packed page gets another entry, and the old one goes. False: somebody else has won the word, and the
+ * new one goes. Inside the gate.
+ */
+bool pack_replace(page_word *word, page_word was, page_word now);
+
 /*
  * Moves packed pages together when the store says it is worth it; bounded work, call per tick. `tight`:
  * even for little, where the store is likely to stay as it is.

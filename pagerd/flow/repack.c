@@ -1,7 +1,6 @@
 #include "flow/repack.h"
 
 #include "base/mem.h"
-#include "base/options.h"
 #include "base/pool.h"
 #include "base/stats.h"
 #include "base/sys.h"
@@ -9,9 +8,7 @@
 #include "state/codec.h"
 #include "state/store.h"
 
-#include <sys/mman.h>
-
-#define SHARD	  0u
+#define SHARD	   0u
 #define STAYED	   8u /* cold ages */
 #define STAYED_MIN (400 * PC_MS)
 #define GAIN_PART  32u	  /* at least one part in so many, or the unit is left */
@@ -19,7 +16,7 @@
 
 struct repack_room {
 	struct codec_dense_state lz4;
-	uint8_t old[PC_PAGE], page[PC_PAGE], out[PC_PAGE], check[PC_PAGE];
+	uint8_t old[PC_PAGE], page[PC_PAGE], out[PC_PAGE];
 };
 
 /* A page that is packed, and its entry. */
@@ -70,13 +67,8 @@ static struct packed copy_entry(struct repack *r, const struct unit *u, unsigned
 	return p;
 }
 
-static bool same_page(struct repack_room *m, unsigned len)
-{
-	return !codec_unpack(m->out, len, m->check) && !memcmp(m->check, m->page, PC_PAGE);
-}
-
 /* Length in room->out; 0 if that takes no less room in the store. */
-static unsigned pack_denser(struct repack_room *m, unsigned old_len)
+static unsigned pack_denser(struct repack_room *m, struct packer *p, unsigned old_len)
 {
 	unsigned len;
 
@@ -86,7 +78,7 @@ static unsigned pack_denser(struct repack_room *m, unsigned old_len)
 	if (!len || store_room(len) >= store_room(old_len))
 		return 0;
 	COUNT(SHARD, verify_pages);
-	if (same_page(m, len))
+	if (pack_agrees(p, m->out, len, m->page))
 		return len;
 	COUNT(SHARD, verify_failed);
 	return 0;
@@ -98,17 +90,15 @@ static bool replace_entry(struct repack *r, struct packer *p, pc_addr at, page_w
 	const uint32_t tag = pack_tag(p);
 	store_ref ref = store_put_dense(r->room->out, len, tag);
 	struct unit *u = range_find(at);
+	unsigned page = page_in_unit(at);
 
 	if (!ref)
 		return false;
-	/* The old entry is ours to free once the word is swung. */
-	if (u && unit_peek(u, page_in_unit(at)) == was &&
-	    page_swing(unit_word(u, page_in_unit(at)), was, page_make_packed(ref, tag))) {
-		store_free(page_ref(was));
+	if (!u || unit_peek(u, page) != was) {
+		store_free(ref);
+	} else if (pack_replace(unit_word(u, page), was, page_make_packed(ref, tag))) {
 		r->gained = true;
 		COUNT(SHARD, repacked);
-	} else {
-		store_free(ref);
 	}
 	return true;
 }
@@ -129,11 +119,14 @@ static struct packed copy_packed(struct repack *r, pc_addr at)
 static bool repack_page(struct repack *r, struct packer *p, pc_addr at, struct repack_gain *gain)
 {
 	struct packed old = copy_packed(r, at);
-	unsigned len = old.len ? pack_denser(r->room, old.len) : 0;
-	bool ok = true;
+	unsigned len;
+	bool ok;
 
-	gain->before += old.len ? store_room(old.len) : 0;
-	gain->after += old.len ? store_room(len ? len : old.len) : 0;
+	if (!old.len)
+		return true;
+	len = pack_denser(r->room, p, old.len);
+	gain->before += store_room(old.len);
+	gain->after += store_room(len ? len : old.len);
 	if (!len)
 		return true;
 	gate_enter(&world.gate, GATE_WORK);

@@ -4,7 +4,7 @@
  *   entry -> copy -> unpack -> LZ4 HC -> unpack and compare -> store -> swing the word -> free the entry
  *
  * WHY     A page that nobody wanted for eight cold ages is likely to stay. LZ4 HC takes five times as long
- *         as LZ4 to pack it, once, and leaves a tenth to a sixth less of a heap's pages; it unpacks
+ *         as LZ4 to pack it, once, and leaves a tenth to a quarter less of a heap's pages; it unpacks
  *         as fast (`bench/run --only codec`). The format is the same: who restores cannot tell.
  * DESIGN  The entry is copied inside the layout gate and packed outside it. The word is swung from
  *         the old entry to the new one by compare and swap, as in compaction: a pager that has won

@@ -40,8 +40,10 @@ int __wrap_crew_start(struct crew_member *m, const char *use, int (*fn)(void *),
 	if (!strcmp(use, "pager") &&
 	    add_acq_rel(&played.begun, 1u) + 1 == load_acquire(&played.refused))
 		return played.refusal;
-	if (!strcmp(use, "work") && played.no_work)
+	if (!strcmp(use, "work") && played.no_work) {
+		m->refused = true;
 		return -EAGAIN;
+	}
 	return __real_crew_start(m, use, fn, arg);
 }
 

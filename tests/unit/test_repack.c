@@ -10,8 +10,6 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "base/options.h"
-#include "base/pool.h"
 #include "base/stats.h"
 #include "flow/repack.h"
 #include "flow/world.h"

@@ -105,7 +105,8 @@ def second_pass(session, keys):
         return {way: part / one["seconds"] for way, one in figures.items()}
 
 
-@bench("redis-server, idle until what is packed is packed again, then GET of random keys, twice", zram_mib=2048, quick=True)
+@bench("redis-server, idle until all is packed again, then GET of random keys, twice",
+       zram_mib=2048, quick=True)
 def redis(session, ways):
     keys, book, target = session.size(1000000, 100000), session.book, {}
     got = session.rounds_of("redis", ways, lambda way: idle_one(session, way, keys, target))
