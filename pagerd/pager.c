@@ -71,6 +71,7 @@ static struct {
 	struct lock lock; /* all of this, and every host call */
 	struct mask mask; /* of the thread that holds it */
 	int pid;	  /* whose pager this is: a vfork child shares our memory, not our pager */
+	int witness;	  /* the work thread: only in this process has it this number; or 0 */
 	bool started;
 	bool quit;
 	bool filtered; /* has quit, and the program's system calls are filtered */
@@ -684,13 +685,12 @@ static int settle(void)
 	return err;
 }
 
-static int work_main(void *arg)
+static void work_life(void)
 {
 	const bool begun = segment_started();
 	int err;
 	pc_ns wait = options.min_rss <= LOOK_SMALL ? PC_MS : LOOK_FIRST;
 
-	(void)arg;
 	/* Most children end, or become another program, before they are worth a segment. */
 	if (!begun)
 		sleep_until_asked(wait);
@@ -700,7 +700,7 @@ static int work_main(void *arg)
 	err = load_acquire(&crew.stop) ? 0 : settle();
 	if (err) {
 		leave_alone(cannot_start(err));
-		return 0;
+		return;
 	}
 	discover_forget();
 	discover_own_thread((int)sys_gettid());
@@ -716,6 +716,14 @@ static int work_main(void *arg)
 	if (crew.active)
 		deactivate(PC_STATE_INERT, (enum pc_inert)crew.reason);
 	serve_host();
+}
+
+static int work_main(void *unused)
+{
+	(void)unused;
+	store_release(&host.witness, (int)sys_gettid()); /* pairs with is_ours */
+	work_life();
+	store_release(&host.witness, 0);
 	return 0;
 }
 
@@ -744,12 +752,25 @@ bool pager_silent(void)
 	return !host.started || load_relaxed(&host.filtered);
 }
 
-/* False for a process that shares or copies our memory without being who started the pager. */
+/*
+ * False for a process that shares or copies our memory without being who started the pager. In a PID
+ * namespace of its own it may have our number, but not our threads. Once there is no work thread
+ * nothing is away, and whose pager it was is no matter.
+ */
+static bool is_ours(void)
+{
+	const int witness = load_acquire(&host.witness); /* pairs with work_main */
+
+	if (pager_silent() || sys_getpid() != host.pid)
+		return false;
+	return !witness || task_alive(witness) || load_acquire(&host.witness) != witness;
+}
+
 static bool enter_host(void)
 {
 	struct mask old;
 
-	if (pager_silent() || sys_getpid() != host.pid)
+	if (!is_ours())
 		return false;
 	old = block_signals();
 	lock_take(&host.lock);
@@ -937,16 +958,17 @@ void pager_quit(enum pc_inert reason)
  * host.lock is held from before to parent or child, with signals blocked. A work thread that only
  * watches may stay: it takes no step without the lock.
  */
-void pager_fork_before(void)
+bool pager_fork_before(void)
 {
 	if (!enter_host())
-		return;
+		return false;
 	host.forking = true;
 	host.fork_paused = load_acquire(&crew.active);
 	if (host.fork_paused)
 		pause_inside(PC_INERT_FORKING);
 	/* Last, for the work thread asks as well. */
 	mapped_freeze();
+	return true;
 }
 
 void pager_fork_parent(void)
@@ -971,6 +993,7 @@ static void reset_in_child(pc_addr control)
 	host.forking = false;
 	host.pauses = 0;
 	host.pid = (int)sys_getpid();
+	host.witness = 0;
 	lock_reset(&host.lock);
 	crew_forget(&crew.work_member);
 	for (unsigned i = 0; i < PAGERS_MAX; i++)

@@ -72,7 +72,8 @@ void pager_begin_counting(void);
 bool pager_silent(void);
 
 /*
- * Fork. before: everything is restored and quiet when it returns. parent: goes on as before. child:
+ * Fork. before: everything is restored and quiet when it returns true; false: the caller is not of the
+ * process whose pager this is, and is to call neither of the others. parent: goes on as before. child:
  * starts afresh (a segment, a userfaultfd and threads of its own). Registered so that `before` runs
  * last of all prepare handlers and `child` first of all child handlers.
  *
@@ -83,7 +84,7 @@ bool pager_silent(void);
  * UFFD_FEATURE_EVENT_FORK has a child reported to us from its first instruction on, and that takes
  * CAP_SYS_PTRACE. So what a take-over could miss is at home instead (live/fork_libc).
  */
-void pager_fork_before(void);
+bool pager_fork_before(void);
 void pager_fork_parent(void);
 void pager_fork_child(pc_addr control); /* of the thread that forked, its control block */
 
@@ -108,8 +109,8 @@ void pager_release(uint32_t hold);
 bool pager_holds(pc_addr start, pc_addr end);
 
 /*
- * The program sets (on) or clears MADV_DONTFORK on [start, end), whose pages are all at home: the
- * pager then keeps its hands off that flag there.
+ * The program is about to set (on) or has cleared MADV_DONTFORK on [start, end), whose pages are all at
+ * home: the pager then keeps its hands off that flag there.
  */
 void pager_forkless(pc_addr start, pc_addr end, bool on);
 

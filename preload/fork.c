@@ -7,19 +7,14 @@
 
 #include <linux/sched.h>
 
-static long home;	       /* the process that has the pager; 0 before the constructor */
 static __thread bool prepared; /* between pager_fork_before() and its second half */
 
 /* A vfork child that forks on is not the pager's: the grandchild is left alone by pager.h's rules.
  */
 static void before(void)
 {
-	const bool ours = !pager_silent() && sys_getpid() == home;
-
-	if (ours)
-		pager_fork_before();
-	/* Now that no handler can come in between, which may fork as well. */
-	prepared = ours;
+	/* Set when no handler can come in between any more, which may fork as well. */
+	prepared = pager_fork_before();
 }
 
 static void parent(void)
@@ -33,9 +28,6 @@ static void parent(void)
 static void child(void)
 {
 	threads_fork_child();
-	if (pager_silent())
-		return;
-	home = sys_getpid();
 	if (!prepared)
 		return;
 	prepared = false;
@@ -52,7 +44,6 @@ static void after(long pid)
 
 int fork_register(void)
 {
-	home = sys_getpid();
 	return -pthread_atfork(before, parent, child);
 }
 

@@ -63,19 +63,23 @@ static enum effect effect_of(int advice)
 
 /*
  * The pager uses that flag itself, so what it holds there comes home before the program has it, and
- * whose flag it is from now on is noted before anything can leave again.
+ * that the flag is its own is noted before it is there: what is not noted is given to children
+ * (flow/forkless.h). ENOMEM: some of the range has the flag now.
  */
 static int advise_forkless(void *at, size_t len, int advice)
 {
+	const bool on = advice == MADV_DONTFORK;
 	uint32_t hold = 0;
 	int ret;
 
 	layout_strike(at, len);
 	if (pager_holds((pc_addr)at, (pc_addr)at + len))
 		hold = hold_bytes(at, len);
+	if (on)
+		pager_forkless((pc_addr)at, (pc_addr)at + len, true);
 	ret = real.madvise(at, len, advice);
-	if (!ret)
-		pager_forkless((pc_addr)at, (pc_addr)at + len, advice == MADV_DONTFORK);
+	if (on ? ret && errno != ENOMEM : !ret)
+		pager_forkless((pc_addr)at, (pc_addr)at + len, false);
 	release_bytes(hold);
 	return ret;
 }

@@ -15,6 +15,7 @@
 #include "state/thread.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 
 #define AREAS_MAX  16384u
 #define TEXT_BYTES 65536u
@@ -38,6 +39,7 @@ static struct {
 	char *text;
 	pc_ns smaps_at;	  /* not before */
 	uint64_t unknown; /* bytes met in this walk whose flags are not known */
+	bool strays; /* the walk gives back what forkless_lost() tells of */
 	bool threads_ok;
 	uint32_t walk;
 	unsigned own_count;
@@ -127,12 +129,28 @@ static bool kept_from_children(const struct vma *v)
 	return v->flags & VMA_FLAG(dc) && !(v->flags & VMA_FLAG(um));
 }
 
+static void give_strays(pc_addr start, pc_addr end)
+{
+	for (; start < end; start += PC_PAGE)
+		if (!forkless_hits(start, start + PC_PAGE))
+			sys_madvise(start, PC_PAGE, MADV_DOFORK);
+}
+
+/* False: it is the program's to keep, and there is no room to note that. */
+static bool settle_kept(const struct vma *v)
+{
+	if (!kept_from_children(v))
+		return true;
+	if (!disco.strays)
+		return forkless_add(v->start, v->end);
+	give_strays(v->start, v->end);
+	return true;
+}
+
 static bool note_known(const struct vma *v, void *arg)
 {
 	(void)arg;
-	if (!discover_manageable(v))
-		return true;
-	if (kept_from_children(v) && !forkless_add(v->start, v->end))
+	if (!discover_manageable(v) || !settle_kept(v))
 		return true;
 	span_add(&disco.fresh, v->start, v->end);
 	return true;
@@ -198,12 +216,23 @@ static int walk(int fd, bool smaps, vma_fn *fn)
 static int learn_flags(pc_ns now)
 {
 	pc_ns start = sys_thread_cpu();
-	int err = walk(world.smaps, true, note_known);
+	int err;
 
+	disco.strays = forkless_lost();
+	if (disco.strays)
+		forkless_found();
+	err = walk(world.smaps, true, note_known);
+	if (err && disco.strays)
+		forkless_lose();
 	disco.smaps_at = now + (sys_thread_cpu() - start) * SMAPS_REST;
 	if (!err)
 		swap_sets(&disco.known, &disco.fresh);
 	return err;
+}
+
+int discover_strays(pc_ns now)
+{
+	return forkless_lost() ? learn_flags(now) : 0;
 }
 
 static int find_areas(void)
@@ -330,7 +359,8 @@ int discover_walk(pc_ns now)
 	COUNT(0, discover_walks);
 	find_threads();
 	err = find_areas();
-	if (!err && disco.unknown >= PC_UNIT / 32 && now >= disco.smaps_at) {
+	if (!err && now >= disco.smaps_at &&
+	    (disco.unknown >= PC_UNIT / 32 || forkless_lost())) {
 		err = learn_flags(now);
 		if (!err)
 			err = find_areas();

@@ -31,6 +31,12 @@ void discover_forget(void); /* flags are asked for anew */
 /* Walks. 0 or -errno; the areas are then those of the walk before. */
 int discover_walk(pc_ns now);
 
+/*
+ * Where a MADV_DONTFORK of the pager's may have got lost (flow/forkless.h), gives to children what is not
+ * registered and not the program's to keep. 0 or -errno; then it is tried again by the next walk.
+ */
+int discover_strays(pc_ns now);
+
 /* What may be managed, sorted. */
 const struct span_set *discover_areas(void);
 

@@ -262,8 +262,12 @@ static void move_registration(pc_addr from, pc_addr to)
 
 	if (!b)
 		return;
+	/* Of what was known there an unmap is still to be reported, which is not of what is there now. */
+	if (!known || a->unguarded || unit_registered(b, k)) {
+		b->unguarded = 1;
+		forkless_lose();
+	}
 	unit_set_registered(b, k, k + 1, true);
-	b->unguarded |= !known || a->unguarded;
 	if (known ? unit_dontfork(a, page_in_unit(from)) : !forkless_hits(from, from + PC_PAGE))
 		unit_set_dontfork(b, k, k + 1);
 }

@@ -1,5 +1,6 @@
 #include "flow/forkless.h"
 
+#include "base/atomic.h"
 #include "base/lock.h"
 #include "state/span.h"
 
@@ -8,6 +9,7 @@
 static struct pc_span spans[FORKLESS_MAX];
 static struct span_set set = {.span = spans, .max = FORKLESS_MAX};
 static struct lock lock;
+static uint32_t lost, overflowed;
 
 void forkless_reset(void)
 {
@@ -21,6 +23,8 @@ bool forkless_add(pc_addr start, pc_addr end)
 	lock_take(&lock);
 	ok = span_add(&set, start, end);
 	lock_release(&lock);
+	if (!ok)
+		store_relaxed(&overflowed, 1);
 	return ok;
 }
 
@@ -40,4 +44,19 @@ bool forkless_hits(pc_addr start, pc_addr end)
 	hits = span_hits(&set, start, end);
 	lock_release(&lock);
 	return hits;
+}
+
+void forkless_lose(void)
+{
+	store_relaxed(&lost, 1);
+}
+
+bool forkless_lost(void)
+{
+	return load_relaxed(&lost) && !load_relaxed(&overflowed);
+}
+
+void forkless_found(void)
+{
+	store_relaxed(&lost, 0);
 }

@@ -8,6 +8,12 @@
  * STALE An entry may outlive its mapping. So before anything leaves memory that is noted here, the
  *       kernel is asked whether the flag is there (flow/take.c, find_keeper). What the pager has set
  *       is noted apart (unit.dontfork), so that it is always cleared.
+ * LOST  The pager sets the flag by address, and finds out only afterwards whether what it meant was still
+ *       there: MADV_DONTFORK may be on memory of the program's that came there, and has moved on since.
+ *       No note leads to it. So where that could have happened it says forkless_lose(), and the next walk
+ *       of smaps gives to children what is neither registered nor noted here. Before a fork is made, and
+ *       memory remapped, there is such a walk (flow/work.c). What the program marked without being seen
+ *       is given to children as well then, which is more than it asked for, but breaks nothing.
  * THREADS any; a lock held for a few stores. Threads of the program come with signals blocked.
  */
 #ifndef PC_FLOW_FORKLESS_H
@@ -19,5 +25,10 @@ void forkless_reset(void); /* in a child: its lock only */
 bool forkless_add(pc_addr start, pc_addr end); /* false: no room, and nothing noted */
 void forkless_remove(pc_addr start, pc_addr end);
 bool forkless_hits(pc_addr start, pc_addr end);
+
+void forkless_lose(void);
+/* False as well once there was no room for a note: then what is not noted may be the program's. */
+bool forkless_lost(void);
+void forkless_found(void); /* before the walk, so that what is lost meanwhile counts */
 
 #endif

@@ -38,10 +38,10 @@ void shed_unprotect(const struct unit *u, unsigned first, unsigned end)
 	uffd_unprotect(&world.uffd, addr_of(u, first), addr_of(u, end));
 }
 
-/* The advice is in force there already: what counts is the lock that it takes. */
-void shed_see_writers_off(const struct unit *u, unsigned page)
+/* Nothing ever was kept from children there: what counts is the lock that the call takes. */
+void shed_see_writers_off(const struct chunk *c)
 {
-	sys_madvise(addr_of(u, page), PC_PAGE, MADV_DONTFORK);
+	sys_madvise(staging_chunk_addr(c), PC_PAGE, MADV_DOFORK);
 }
 
 bool shed_no_pins(void)

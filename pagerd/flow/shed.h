@@ -56,9 +56,11 @@
 bool shed_protect(const struct unit *u, unsigned first, unsigned end);
 void shed_unprotect(const struct unit *u, unsigned first, unsigned end);
 
-/* In the gate, after the protection: a page of the unit that is registered and kept from children.
+/*
+ * In the gate, after the protection, which who writes through /proc/PID/mem passes by: what had found its
+ * page before has written it when this returns. By a chunk that is not registered.
  */
-void shed_see_writers_off(const struct unit *u, unsigned page);
+void shed_see_writers_off(const struct chunk *c);
 
 /*
  * Outside the gate: no descriptor of the program can have pinned what is protected now. Where one

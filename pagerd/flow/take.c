@@ -165,6 +165,7 @@ static bool guard_run(struct unit *u, unsigned first, unsigned end)
 	if (!uffd_pending(&world.uffd)) {
 		if (!sys_madvise(start, len, MADV_DONTFORK) && !uffd_pending(&world.uffd))
 			return true;
+		forkless_lose();
 		take_back_guard(u, first, end);
 	}
 	u->unguarded = 1;
@@ -206,14 +207,17 @@ static enum keeper find_keeper(const struct unit *u, unsigned first, unsigned en
 	const pc_addr start = u->base + (pc_addr)first * PC_PAGE;
 	pc_addr stop = u->base + (pc_addr)end * PC_PAGE;
 	struct vma whole, part;
+	long err;
 
 	if (world.mapping_at(world.maps, start, &whole))
 		return KEEPER_UNKNOWN;
 	stop = PC_MIN(stop, whole.end - PC_PAGE);
 	if (start >= stop || uffd_pending(&world.uffd))
 		return KEEPER_UNKNOWN;
-	if (sys_madvise(start, stop - start, MADV_DONTFORK) ||
-	    world.mapping_at(world.maps, start, &part) || part.end != whole.end)
+	err = sys_madvise(start, stop - start, MADV_DONTFORK);
+	if (err || uffd_pending(&world.uffd))
+		forkless_lose();
+	if (err || world.mapping_at(world.maps, start, &part) || part.end != whole.end)
 		return KEEPER_NONE;
 	return KEEPER_PROGRAM;
 }
@@ -336,16 +340,22 @@ static void register_again(pc_addr start, pc_addr stop)
 static bool release_run(struct unit *u, unsigned first, unsigned end, bool guarded)
 {
 	pc_addr start = start_of_run(u, first);
-	pc_addr stop = end_of_run(u, end), tail = forget_tail(stop);
+	pc_addr stop = end_of_run(u, end), tail;
 
 	if (uffd_pending(&world.uffd))
 		return false;
 	if (guarded && !give_to_children(start, stop))
 		return false;
+	/* A layout event was pending when this was noted as the program's: it may be of other memory. */
+	if (!guarded && u->unguarded)
+		forkless_lose();
 	if (uffd_unregister(&world.uffd, start, stop))
 		COUNT(SHARD, register_failed);
+	/* Only now can it grow no more with what is to be released. */
+	tail = forget_tail(stop);
 	release_tail(stop, tail, guarded);
 	if (uffd_pending(&world.uffd)) {
+		forkless_lose();
 		register_again(start, stop);
 		register_again(stop, tail);
 		return false;
@@ -664,7 +674,7 @@ static void protect_inside(struct take *t)
 			t->piece[n++] = t->piece[i];
 	t->pieces = n;
 	if (n)
-		shed_see_writers_off(t->unit, t->piece[0].first);
+		shed_see_writers_off(t->chunk);
 	unit_list(t->unit);
 }
 

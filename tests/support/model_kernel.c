@@ -27,7 +27,6 @@ struct page {
 	bool protected; /* a write waits, and is reported */
 	bool stray;	/* unregistered while a change was pending, so perhaps not what was meant */
 	bool given;	/* to children, just so */
-	bool cut_off;	/* from what the pager can find: see model_cut_off() */
 	pc_ns pinned;	/* until */
 	uint64_t frame; /* the memory that it is in; while it is present */
 	uint64_t born;	/* when a mapping came to lie there */
@@ -159,11 +158,6 @@ bool model_child_has(unsigned page)
 {
 	model.spoilt |= model.page[page].given;
 	return model.page[page].mapped && !model.page[page].dontfork;
-}
-
-bool model_cut_off(unsigned page)
-{
-	return model.page[page].cut_off;
 }
 
 bool model_mapped(unsigned page)
@@ -369,7 +363,6 @@ static void move_pages(unsigned first, unsigned pages, unsigned to)
 
 		model.page[to + i] = *p;
 		model.page[to + i].born = ++model.order;
-		model.page[to + i].cut_off |= p->dontfork && !p->registered;
 		if (p->present)
 			memcpy(bytes[to + i], bytes[first + i], PC_PAGE);
 		empty(p);
@@ -1195,6 +1188,10 @@ static long do_madvise(pc_addr start, size_t len, int advice)
 	/* The pager's own memory, and what children get of it. */
 	if (advice == MADV_POPULATE_WRITE || (advice == MADV_WIPEONFORK && in_staging(start, end)))
 		return 0;
+	if (advice == MADV_DOFORK && in_staging(start, end)) {
+		hold_layout();
+		return 0;
+	}
 	if ((advice != MADV_DONTFORK && advice != MADV_DOFORK) || !in_space(start, end))
 		actor_fail("madvise %d of %#lx", advice, (long)start);
 	hold_layout();

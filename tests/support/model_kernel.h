@@ -125,11 +125,6 @@ void model_mem_end(void);
 bool model_mapped(unsigned page);
 /* A child of a fork now has the page: as it is here if it is present, else zeros. */
 bool model_child_has(unsigned page);
-/*
- * Nobody can find that it is kept from children, until it is touched: it was moved behind the hooks
- * between the end of its registration and the answer to a fault from before, and no event tells.
- */
-bool model_cut_off(unsigned page);
 bool model_present(unsigned page);
 /* One mapping as the program made it, of which a part is registered and a part is not. */
 bool model_is_cut(unsigned first, unsigned end);

@@ -13,6 +13,7 @@
 #include "base/stats.h"
 #include "base/types.h"
 #include "flow/discover.h"
+#include "flow/forkless.h"
 #include "flow/world.h"
 #include "kernel/task.h"
 #include "kernel/vma.h"
@@ -20,9 +21,13 @@
 #include "state/thread.h"
 
 #include <errno.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define LIST  0x7f0000403a40ll
 #define UNITS 8u
+#define KEPT  (PC_UNIT / 8)
 
 struct task {
 	int tid;
@@ -35,6 +40,7 @@ static struct {
 	unsigned count;
 	int error;	       /* of the list itself */
 	struct pc_span mapped; /* one mapping, if it is not empty */
+	uint64_t flags;	       /* of it, besides those of read and write */
 } played;
 
 int __wrap_task_each(task_fn *fn, void *arg);
@@ -87,7 +93,7 @@ int __wrap_vma_walk(int fd, bool smaps, char *buf, size_t size, vma_fn *fn, void
 			      .read = true,
 			      .write = true,
 			      .have_flags = smaps,
-			      .flags = VMA_FLAG(rd) | VMA_FLAG(wr)};
+			      .flags = VMA_FLAG(rd) | VMA_FLAG(wr) | played.flags};
 
 	(void)fd;
 	(void)buf;
@@ -312,12 +318,94 @@ static void test_the_storage_itself_is_none(void **unused)
 	assert_int_equal(discover_areas()->count, 0);
 }
 
+/* Real memory that children do not get, and its mapping as smaps shows it. */
+static char *play_kept(uint64_t flags)
+{
+	char *at = mmap(NULL, KEPT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			0);
+
+	assert_ptr_not_equal(at, MAP_FAILED);
+	assert_int_equal(madvise(at, KEPT, MADV_DONTFORK), 0);
+	played.mapped = (struct pc_span){(pc_addr)at, (pc_addr)at + KEPT};
+	played.flags = VMA_FLAG(dc) | flags;
+	forkless_remove(0, PC_ADDR_MAX);
+	return at;
+}
+
+static bool child_has(char *page)
+{
+	unsigned char in;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(mincore(page, PC_PAGE, &in) ? 1 : 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status == 0;
+}
+
+static void test_what_is_kept_from_children_is_the_programs_to_keep(void **unused)
+{
+	char *kept = play_kept(0);
+
+	(void)unused;
+	assert_int_equal(discover_strays(0), 0);
+	assert_false(forkless_hits((pc_addr)kept, (pc_addr)kept + PC_PAGE));
+	assert_int_equal(discover_walk(PC_SEC), 0);
+	assert_true(forkless_hits((pc_addr)kept, (pc_addr)kept + PC_PAGE));
+	assert_false(child_has(kept));
+}
+
+static void test_where_a_guard_was_lost_children_get_what_nobody_keeps(void **unused)
+{
+	char *kept = play_kept(0);
+
+	(void)unused;
+	assert_true(forkless_add((pc_addr)kept + PC_PAGE, (pc_addr)kept + 2 * PC_PAGE));
+	forkless_lose();
+	assert_int_equal(discover_strays(0), 0);
+	assert_false(forkless_lost());
+	assert_true(child_has(kept));
+	assert_false(child_has(kept + PC_PAGE));
+	assert_true(child_has(kept + 2 * PC_PAGE));
+	assert_true(child_has(kept + 3 * PC_PAGE));
+}
+
+/* Nothing else asks for the flags to be read, which are known. */
+static void test_a_lost_guard_is_looked_for_by_the_next_walk(void **unused)
+{
+	char *kept = play_kept(0);
+
+	(void)unused;
+	assert_int_equal(discover_walk(PC_SEC), 0);
+	forkless_remove(0, PC_ADDR_MAX);
+	forkless_lose();
+	assert_int_equal(discover_walk(2 * PC_SEC), 0);
+	assert_false(forkless_lost());
+	assert_true(child_has(kept));
+}
+
+static void test_what_is_registered_has_its_guard(void **unused)
+{
+	char *kept = play_kept(VMA_FLAG(um));
+
+	(void)unused;
+	forkless_lose();
+	assert_int_equal(discover_strays(0), 0);
+	assert_false(child_has(kept));
+	assert_false(forkless_hits((pc_addr)kept, (pc_addr)kept + PC_PAGE));
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, start)
 
 int main(void)
 {
 	static _Alignas(PC_PAGE) uint64_t segment[1 << 16];
 	const struct CMUnitTest tests[] = {
+	    TEST(test_what_is_kept_from_children_is_the_programs_to_keep),
+	    TEST(test_where_a_guard_was_lost_children_get_what_nobody_keeps),
+	    TEST(test_a_lost_guard_is_looked_for_by_the_next_walk),
+	    TEST(test_what_is_registered_has_its_guard),
 	    TEST(test_a_thread_with_a_robust_list_becomes_known),
 	    TEST(test_a_thread_without_one_stops_the_taking),
 	    TEST(test_a_thread_that_cannot_be_asked_stops_the_taking),

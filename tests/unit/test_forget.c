@@ -204,6 +204,20 @@ static void what_grew_along_is_noted_and_may_lack_its_guard(void **state)
 	assert_false(unit_dontfork(range_find(START), 15));
 }
 
+/* What is known there has gone, and its unmap is still to be reported. */
+static void what_is_remapped_over_what_is_known_may_lack_its_guard(void **state)
+{
+	(void)state;
+	forkless_found();
+	guarded();
+	forget_remap(SHARD, AT(4), AT(40), PC_PAGE);
+	assert_false(range_find(START)->unguarded);
+	assert_false(forkless_lost());
+	forget_remap(SHARD, AT(5), AT(6), PC_PAGE);
+	assert_true(range_find(START)->unguarded);
+	assert_true(forkless_lost());
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -217,6 +231,7 @@ int main(void)
 	    CASE(what_is_known_behind_is_left),
 	    CASE(what_the_program_keeps_behind_is_left),
 	    CASE(what_cannot_have_grown_is_left),
+	    CASE(what_is_remapped_over_what_is_known_may_lack_its_guard),
 	    CASE(what_grew_along_is_noted_and_may_lack_its_guard),
 	};
 

@@ -14,6 +14,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "flow/exclude.h"
+#include "flow/forkless.h"
 #include "flow/take.h"
 #include "flow/world.h"
 #include "kernel/pagemap.h"
@@ -42,6 +43,7 @@ static struct {
 	bool busy;	/* page 4, once; meanwhile page 2 comes back */
 	bool sealed;	/* where it moves to, when it does */
 	bool replaced;	/* registered is what was mapped in the place of what was chosen */
+	unsigned grown;	/* up to where what is released has grown, just before */
 } played;
 
 long __real_sys_call(long nr, long a, long b, long c, long d, long e, long f);
@@ -65,6 +67,12 @@ static void note(const char *what, pc_addr start, uint64_t len)
 		snprintf(played.log + n, LOG - n, "%s%s %u-%u", n ? ", " : "", what,
 			 (unsigned)((start - START) / PC_PAGE),
 			 (unsigned)((start + len - START) / PC_PAGE));
+}
+
+static struct vma plain(unsigned first, unsigned end)
+{
+	return (struct vma){
+	    .start = AT(first), .end = AT(end), .read = true, .write = true, .kind = VMA_ANON};
 }
 
 static long play_busy(struct uffdio_move *m)
@@ -97,6 +105,10 @@ static long play_ioctl(unsigned long request, void *arg)
 		return 0;
 	case UFFDIO_UNREGISTER:
 		note("release", r->range.start, r->range.len);
+		if (played.grown)
+			played.mapping[1] = plain(page_in_unit(r->range.start + r->range.len),
+						  played.grown);
+		played.grown = 0;
 		return 0;
 	case UFFDIO_ZEROPAGE:
 		if (!played.quiet)
@@ -191,12 +203,6 @@ static int mapping_at(int fd, pc_addr addr, struct vma *v)
 	return -ENOENT;
 }
 
-static struct vma plain(unsigned first, unsigned end)
-{
-	return (struct vma){
-	    .start = AT(first), .end = AT(end), .read = true, .write = true, .kind = VMA_ANON};
-}
-
 static void set(uint64_t *map, unsigned first, unsigned end)
 {
 	for (; first < end; first++)
@@ -237,6 +243,7 @@ static int begin(void **state)
 	gate_reset(&world.gate, 1);
 	exclude_reset();
 	exclude_remove(0, PC_ADDR_MAX);
+	forkless_found();
 	unit = range_ensure(START);
 	return unit ? 0 : -1;
 }
@@ -401,6 +408,42 @@ static void what_lost_its_beginning_is_released_whole(void **state)
 	assert_string_equal(played.log, "give 4-10, release 4-10");
 }
 
+static void what_grows_while_it_is_released_is_released_too(void **state)
+{
+	(void)state;
+	played.mapping[0] = plain(2, 6);
+	unit_set_registered(unit, 2, 6, true);
+	unit_set_dontfork(unit, 2, 6);
+	played.grown = 9;
+	assert_true(release_unit(unit));
+	assert_string_equal(played.log, "give 2-6, release 2-6, give 6-9, release 6-9");
+}
+
+/* The program keeps it from its children, but where a layout event was pending: there nobody knows. */
+static void what_is_released_where_nothing_is_certain_may_have_a_lost_guard(void **state)
+{
+	(void)state;
+	played.mapping[0] = plain(2, 5);
+	unit_set_registered(unit, 2, 5, true);
+	assert_true(release_unit(unit));
+	assert_false(forkless_lost());
+	unit_set_registered(unit, 2, 5, true);
+	unit->unguarded = 1;
+	assert_true(release_unit(unit));
+	assert_true(forkless_lost());
+}
+
+/* What was guarded may have been another mapping, which has moved on since. */
+static void a_guard_beside_a_change_may_be_lost(void **state)
+{
+	(void)state;
+	present(2, 6);
+	played.quiet = 2;
+	assert_int_equal(take(), 0);
+	assert_string_equal(played.log, "register 2-6, guard 2-6, give 2-6");
+	assert_true(forkless_lost());
+}
+
 static enum page_state state_of(unsigned page)
 {
 	return page_state(unit_peek(unit, page));
@@ -503,6 +546,9 @@ int main(void)
 	    CASE(nothing_is_guarded_while_the_layout_changes),
 	    CASE(what_is_registered_again_is_noted),
 	    CASE(what_lost_its_beginning_is_released_whole),
+	    CASE(what_grows_while_it_is_released_is_released_too),
+	    CASE(what_is_released_where_nothing_is_certain_may_have_a_lost_guard),
+	    CASE(a_guard_beside_a_change_may_be_lost),
 	    CASE(a_discard_is_over_when_the_page_is_gone),
 	    CASE(what_the_kernel_forgot_has_left),
 	    CASE(what_came_back_does_not_leave_again_at_once),

@@ -31,7 +31,7 @@ static struct work work;
 static const uint32_t never_stop;
 
 static struct {
-	unsigned taken, packed, looked_at;
+	unsigned taken, packed, looked_at, strays_after;
 	unsigned waited; /* steps since the oldest question, from 1 on; 0: nobody waits */
 	unsigned worst, answers;
 	bool unknown; /* a thread of the program is */
@@ -51,6 +51,7 @@ bool __wrap_repack_due(const struct unit *u, pc_ns now);
 bool __wrap_repack_group(struct repack *r, struct packer *p, pc_addr base, unsigned first,
 			 struct repack_gain *gain);
 int __wrap_discover_walk(pc_ns now);
+int __wrap_discover_strays(pc_ns now);
 const struct span_set *__wrap_discover_areas(void);
 bool __wrap_discover_threads_ok(void);
 void __wrap_sample_tick(pc_ns now, const struct span_set *managed);
@@ -144,6 +145,13 @@ int __wrap_discover_walk(pc_ns now)
 	return 0;
 }
 
+int __wrap_discover_strays(pc_ns now)
+{
+	(void)now;
+	seen.strays_after = seen.looked_at;
+	return 0;
+}
+
 const struct span_set *__wrap_discover_areas(void)
 {
 	return &areas;
@@ -201,7 +209,7 @@ static int begin(void **state)
 	(void)state;
 	seen.taken = seen.packed = seen.looked_at = seen.waited = seen.worst = seen.answers = 0;
 	seen.remaps = seen.unknown = seen.dear = false;
-	seen.due = seen.groups = 0;
+	seen.due = seen.groups = seen.strays_after = 0;
 	seen.gain = (struct repack_gain){16384, 8192};
 	options.cold_age = 0;
 	options.repack = 1;
@@ -301,6 +309,24 @@ static void a_drain_looks_again_for_what_was_remapped(void **state)
 		assert_false(unit_any_registered(&units[i]));
 }
 
+/* Only then all that is kept from children is what the program keeps, or a lost guard. */
+static void lost_guards_are_looked_for_once_all_is_home(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < CHUNKS; i++)
+		chunks[i].state = CHUNK_FREE;
+	work_drain(&work);
+	assert_int_equal(seen.strays_after, UNITS);
+}
+
+/* They cut mappings, which mremap() refuses then. */
+static void lost_guards_are_looked_for_before_memory_is_remapped(void **state)
+{
+	(void)state;
+	work_return(&work, START, START + 2 * PC_UNIT);
+	assert_int_equal(seen.strays_after, 2);
+}
+
 static void nothing_is_taken_while_a_thread_is_not_known(void **state)
 {
 	(void)state;
@@ -338,6 +364,8 @@ int main(void)
 	    cmocka_unit_test_setup(half_of_the_budget_is_for_what_leaves, begin),
 	    cmocka_unit_test_setup(nothing_is_packed_again_unless_it_may, begin),
 	    cmocka_unit_test_setup(a_drain_looks_again_for_what_was_remapped, begin),
+	    cmocka_unit_test_setup(lost_guards_are_looked_for_once_all_is_home, begin),
+	    cmocka_unit_test_setup(lost_guards_are_looked_for_before_memory_is_remapped, begin),
 	    cmocka_unit_test_setup(nothing_is_taken_while_a_thread_is_not_known, begin),
 	    cmocka_unit_test_setup(what_was_in_use_is_left_for_a_while, begin),
 	};
