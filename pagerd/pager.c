@@ -71,7 +71,7 @@ static struct {
 	struct lock lock; /* all of this, and every host call */
 	struct mask mask; /* of the thread that holds it */
 	int pid;	  /* whose pager this is: a vfork child shares our memory, not our pager */
-	int witness;	  /* the work thread: only in this process has it this number; or 0 */
+	int witness;	  /* the work thread's number, which is seldom a thread's elsewhere; or 0 */
 	bool started;
 	bool quit;
 	bool filtered; /* has quit, and the program's system calls are filtered */
@@ -754,8 +754,8 @@ bool pager_silent(void)
 
 /*
  * False for a process that shares or copies our memory without being who started the pager. In a PID
- * namespace of its own it may have our number, but not our threads. Once there is no work thread
- * nothing is away, and whose pager it was is no matter.
+ * namespace of its own it may have our number, but seldom the work thread's as well. While there is no
+ * such thread nothing is away, and the number alone decides.
  */
 static bool is_ours(void)
 {
@@ -1081,6 +1081,30 @@ void pager_forkless(pc_addr start, pc_addr end, bool on)
 	leave_host();
 	if (!noted)
 		pager_exclude(start, end);
+}
+
+/* Without the host's lock, for it follows any munmap(), and a fork may hold that one for long. */
+void pager_forkless_gone(pc_addr start, pc_addr end)
+{
+	struct mask old;
+
+	if (!forkless_any())
+		return;
+	old = block_signals();
+	forkless_remove(start, end);
+	unblock_signals(old);
+}
+
+void pager_forkless_moved(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end)
+{
+	bool noted;
+
+	if (pager_silent() || !forkless_any() || !enter_host())
+		return;
+	noted = forkless_follow(page_floor(start), page_ceil(end), to, page_ceil(to_end));
+	leave_host();
+	if (!noted)
+		pager_exclude(to, to_end);
 }
 
 bool pager_follows(void)

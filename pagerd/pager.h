@@ -113,6 +113,8 @@ bool pager_holds(pc_addr start, pc_addr end);
  * home: the pager then keeps its hands off that flag there.
  */
 void pager_forkless(pc_addr start, pc_addr end, bool on);
+void pager_forkless_gone(pc_addr start, pc_addr end); /* what was mapped there */
+void pager_forkless_moved(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end); /* by mremap() */
 
 /*
  * EVICT=madvise: the hooks of mmap and its kin tell what they do, for that way of taking pages goes

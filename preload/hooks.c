@@ -61,24 +61,31 @@ static enum effect effect_of(int advice)
 	}
 }
 
-/*
- * The pager uses that flag itself, so what it holds there comes home before the program has it, and
- * that the flag is its own is noted before it is there: what is not noted is given to children
- * (flow/forkless.h). ENOMEM: some of the range has the flag now.
- */
-static int advise_forkless(void *at, size_t len, int advice)
+/* That the flag is the program's is noted before it is there, and stays noted where it is refused. */
+static int keep_from_children(void *at, size_t len)
 {
-	const bool on = advice == MADV_DONTFORK;
+	pager_forkless((pc_addr)at, (pc_addr)at + len, true);
+	return real.madvise(at, len, MADV_DONTFORK);
+}
+
+/*
+ * The pager uses that flag itself, and takes it away when what it holds comes home: that comes home
+ * first. What began to leave meanwhile comes home, and the program's flag is set once more.
+ */
+static int advise_forkless(void *at, size_t len, bool keep)
+{
 	uint32_t hold = 0;
 	int ret;
 
 	layout_strike(at, len);
 	if (pager_holds((pc_addr)at, (pc_addr)at + len))
 		hold = hold_bytes(at, len);
-	if (on)
-		pager_forkless((pc_addr)at, (pc_addr)at + len, true);
-	ret = real.madvise(at, len, advice);
-	if (on ? ret && errno != ENOMEM : !ret)
+	ret = keep ? keep_from_children(at, len) : real.madvise(at, len, MADV_DOFORK);
+	if (keep && !hold && pager_holds((pc_addr)at, (pc_addr)at + len)) {
+		hold = hold_bytes(at, len);
+		ret = keep_from_children(at, len);
+	}
+	if (!keep && !ret)
 		pager_forkless((pc_addr)at, (pc_addr)at + len, false);
 	release_bytes(hold);
 	return ret;
@@ -90,7 +97,7 @@ HOOK(int, madvise, (void *at, size_t len, int advice))
 	int ret;
 
 	if (advice == MADV_DONTFORK || advice == MADV_DOFORK)
-		return advise_forkless(at, len, advice);
+		return advise_forkless(at, len, advice == MADV_DONTFORK);
 	if (pager_follows() && layout_is_discard(advice))
 		return layout_discard(at, len, advice);
 	if (effect == EFFECT_EXCLUDE)
@@ -120,17 +127,26 @@ static void each_range(const struct iovec *v, size_t n, void (*fn)(const void *,
 		fn(one.iov_base, one.iov_len);
 }
 
+/* A note of what was given to children again may stay: flow/forkless.h. */
+static void note_forkless(const void *at, size_t len)
+{
+	pager_forkless((pc_addr)at, (pc_addr)at + len, true);
+}
+
 /* Of other processes' memory the kernel allows none of this advice; excluding ours costs little. */
 HOOK(ssize_t, process_madvise,
      (int pidfd, const struct iovec *v, size_t n, int advice, unsigned flags))
 {
-	bool discards = pager_follows() && layout_is_discard(advice);
+	bool forks = advice == MADV_DONTFORK || advice == MADV_DOFORK;
+	bool passing = forks || (pager_follows() && layout_is_discard(advice));
 	ssize_t ret;
 
-	if (discards || effect_of(advice) == EFFECT_EXCLUDE)
+	if (passing || effect_of(advice) == EFFECT_EXCLUDE)
 		each_range(v, n, exclude_bytes);
+	if (advice == MADV_DONTFORK)
+		each_range(v, n, note_forkless);
 	ret = real.process_madvise(pidfd, v, n, advice, flags);
-	if (discards)
+	if (passing)
 		each_range(v, n, include_bytes);
 	return ret;
 }
@@ -236,6 +252,9 @@ HOOK(void *, mremap, (void *at, size_t len, size_t new_len, int flags, void *new
 	if (flags & MREMAP_FIXED)
 		layout_strike(new_at, new_len);
 	ret = remap(at, len, new_len, flags, new_at);
+	if (ret != MAP_FAILED)
+		pager_forkless_moved((pc_addr)at, (pc_addr)at + len, (pc_addr)ret,
+				     (pc_addr)ret + new_len);
 	if (known && ret != MAP_FAILED)
 		layout_note(ret, new_len);
 	if (known && (ret == MAP_FAILED || flags & MREMAP_DONTUNMAP))

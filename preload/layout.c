@@ -40,6 +40,14 @@ void layout_note(const void *at, size_t len)
 		pager_mapped(s.start, s.end);
 }
 
+/* What was mapped there has gone, and whatever else comes to lie there is not kept from children. */
+static void gone(const void *at, size_t len)
+{
+	struct pc_span s = pages_of(at, len);
+
+	pager_forkless_gone(s.start, s.end);
+}
+
 bool layout_is_discard(int advice)
 {
 	return advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_DONTNEED_LOCKED;
@@ -86,6 +94,8 @@ void *layout_map(void *at, size_t len, int prot, int flags, int fd, long off)
 	if (flags & MAP_FIXED)
 		layout_strike(at, len);
 	ret = real.mmap(at, len, prot, flags, fd, off);
+	if (ret != MAP_FAILED && flags & MAP_FIXED)
+		gone(at, len);
 	if (ret != MAP_FAILED && is_own_memory(flags))
 		layout_note(ret, len);
 	return ret;
@@ -93,8 +103,13 @@ void *layout_map(void *at, size_t len, int prot, int flags, int fd, long off)
 
 int layout_unmap(void *at, size_t len)
 {
+	int ret;
+
 	layout_strike(at, len);
-	return real.munmap(at, len);
+	ret = real.munmap(at, len);
+	if (!ret)
+		gone(at, len);
+	return ret;
 }
 
 HOOK(void *, mmap, (void *at, size_t len, int prot, int flags, int fd, long off))

@@ -22,6 +22,7 @@
 #define SMAPS_REST 30u		  /* smaps may take one part in so many of the time */
 #define STACK_MAX  (256ull << 20) /* more than that is not all stack: only control blocks stay out */
 #define OWN_MAX	   80u
+#define STRAY_WALKS 3u /* one that finds, one that finds no more, and one for what moves */
 
 #define FLAGS_FINE                                                                                 \
 	(VMA_FLAG(rd) | VMA_FLAG(wr) | VMA_FLAG(mr) | VMA_FLAG(mw) | VMA_FLAG(me) | VMA_FLAG(ac) | \
@@ -91,10 +92,14 @@ bool discover_threads_ok(void)
 
 /* ---- the predicate -------------------------------------------------------------------------- */
 
+static bool is_private(const struct vma *v)
+{
+	return (v->kind == VMA_ANON || v->kind == VMA_HEAP) && !v->shared && !v->inode;
+}
+
 static bool plain_anonymous(const struct vma *v)
 {
-	return (v->kind == VMA_ANON || v->kind == VMA_HEAP) && v->read && v->write && !v->exec &&
-	       !v->shared && !v->inode && v->end <= PC_ADDR_MAX;
+	return is_private(v) && v->read && v->write && !v->exec && v->end <= PC_ADDR_MAX;
 }
 
 static bool flags_fine(const struct vma *v)
@@ -129,28 +134,65 @@ static bool kept_from_children(const struct vma *v)
 	return v->flags & VMA_FLAG(dc) && !(v->flags & VMA_FLAG(um));
 }
 
-static void give_strays(pc_addr start, pc_addr end)
+static bool knows_some(pc_addr start, pc_addr end)
 {
-	for (; start < end; start += PC_PAGE)
-		if (!forkless_hits(start, start + PC_PAGE))
-			sys_madvise(start, PC_PAGE, MADV_DOFORK);
+	for (pc_addr at = unit_floor(start); at < end; at += PC_UNIT) {
+		const struct unit *u = range_find(at);
+
+		if (u && unit_any_registered(u))
+			return true;
+	}
+	return false;
+}
+
+/* Nothing is known to have changed since smaps was read. */
+static bool still_there(const struct vma *v)
+{
+	struct vma now;
+
+	return !uffd_pending(&world.uffd) && !knows_some(v->start, v->end) &&
+	       !world.mapping_at(world.maps, v->start, &now) && now.start == v->start &&
+	       now.end == v->end;
+}
+
+/*
+ * Whole, or not at all: the flag cuts mappings. What came there meanwhile, told by an event, may be a
+ * guarded mapping with pages away: it has its guard back before anything else is done.
+ */
+static bool give_stray(const struct vma *v)
+{
+	if (!still_there(v) || !forkless_give(v->start, v->end))
+		return false;
+	if (!uffd_pending(&world.uffd))
+		return true;
+	sys_madvise(v->start, v->end - v->start, MADV_DONTFORK);
+	return false;
+}
+
+/* What was given, or could not be, has the next walk look again. */
+static void mend_stray(const struct vma *v)
+{
+	if (!kept_from_children(v) || !is_private(v) || ours(v) || forkless_hits(v->start, v->end))
+		return;
+	gate_enter(&world.gate, GATE_WORK);
+	if (give_stray(v))
+		COUNT(0, strays_given);
+	gate_leave(&world.gate, GATE_WORK);
+	forkless_lose();
 }
 
 /* False: it is the program's to keep, and there is no room to note that. */
-static bool settle_kept(const struct vma *v)
+static bool note_kept(const struct vma *v)
 {
-	if (!kept_from_children(v))
-		return true;
-	if (!disco.strays)
-		return forkless_add(v->start, v->end);
-	give_strays(v->start, v->end);
-	return true;
+	return disco.strays || !kept_from_children(v) || forkless_add(v->start, v->end);
 }
 
 static bool note_known(const struct vma *v, void *arg)
 {
 	(void)arg;
-	if (!discover_manageable(v) || !settle_kept(v))
+	if (disco.strays)
+		mend_stray(v);
+	if (!discover_manageable(v) || !note_kept(v))
 		return true;
 	span_add(&disco.fresh, v->start, v->end);
 	return true;
@@ -220,7 +262,7 @@ static int learn_flags(pc_ns now)
 
 	disco.strays = forkless_lost();
 	if (disco.strays)
-		forkless_found();
+		forkless_seek();
 	err = walk(world.smaps, true, note_known);
 	if (err && disco.strays)
 		forkless_lose();
@@ -230,9 +272,16 @@ static int learn_flags(pc_ns now)
 	return err;
 }
 
-int discover_strays(pc_ns now)
+int discover_strays(pc_ns now, bool must)
 {
-	return forkless_lost() ? learn_flags(now) : 0;
+	int err = 0;
+
+	for (unsigned i = 0; i < STRAY_WALKS && !err && forkless_lost(); i++) {
+		if (!must && now < disco.smaps_at)
+			break;
+		err = learn_flags(now);
+	}
+	return err;
 }
 
 static int find_areas(void)

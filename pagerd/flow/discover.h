@@ -3,9 +3,9 @@
  *
  * DESIGN  Two files of /proc say what is mapped. maps is cheap and tells kind and protection; smaps
  *         tells the flags that decide (hazard N1), but the kernel counts every page for it. So
- *         smaps is read when maps shows a mapping that does not overlap one whose flags are known,
- *         and not more often than its cost allows. What the kernel splits, merges and grows keeps
- *         its flags, so an overlap is enough.
+ *         smaps is read when maps shows a mapping that does not overlap one whose flags are known, or
+ *         a guard was lost (flow/forkless.h), and but for a fork not more often than its cost allows.
+ *         What the kernel splits, merges and grows keeps its flags, so an overlap is enough.
  *
  *         Left out: anything but private anonymous rw- memory without a protection key and with
  *         known harmless flags; stacks, thread control blocks and thread-local storage, but not
@@ -33,9 +33,10 @@ int discover_walk(pc_ns now);
 
 /*
  * Where a MADV_DONTFORK of the pager's may have got lost (flow/forkless.h), gives to children what is not
- * registered and not the program's to keep. 0 or -errno; then it is tried again by the next walk.
+ * registered and not the program's to keep: if smaps may be read again by now, or it `must` be. 0 or
+ * -errno. What it could not do is left to the next walk.
  */
-int discover_strays(pc_ns now);
+int discover_strays(pc_ns now, bool must);
 
 /* What may be managed, sorted. */
 const struct span_set *discover_areas(void);

@@ -262,14 +262,13 @@ static void move_registration(pc_addr from, pc_addr to)
 
 	if (!b)
 		return;
-	/* Of what was known there an unmap is still to be reported, which is not of what is there now. */
-	if (!known || a->unguarded || unit_registered(b, k)) {
-		b->unguarded = 1;
-		forkless_lose();
-	}
+	/* Where something is known there, its unmap is still to be reported, and is not of what came. */
+	b->unguarded |= !known || a->unguarded || unit_registered(b, k);
 	unit_set_registered(b, k, k + 1, true);
 	if (known ? unit_dontfork(a, page_in_unit(from)) : !forkless_hits(from, from + PC_PAGE))
 		unit_set_dontfork(b, k, k + 1);
+	else
+		forkless_follow(from, from + PC_PAGE, to, to + PC_PAGE);
 }
 
 /*

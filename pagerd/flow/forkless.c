@@ -2,7 +2,10 @@
 
 #include "base/atomic.h"
 #include "base/lock.h"
+#include "base/sys.h"
 #include "state/span.h"
+
+#include <sys/mman.h>
 
 #define FORKLESS_MAX 8192u
 
@@ -14,6 +17,17 @@ static uint32_t lost, overflowed;
 void forkless_reset(void)
 {
 	lock_reset(&lock);
+	span_clear(&set);
+	lost = overflowed = 0;
+}
+
+static bool add(pc_addr start, pc_addr end)
+{
+	bool ok = span_add(&set, start, end);
+
+	if (!ok)
+		store_relaxed(&overflowed, 1);
+	return ok;
 }
 
 bool forkless_add(pc_addr start, pc_addr end)
@@ -21,10 +35,8 @@ bool forkless_add(pc_addr start, pc_addr end)
 	bool ok;
 
 	lock_take(&lock);
-	ok = span_add(&set, start, end);
+	ok = add(start, end);
 	lock_release(&lock);
-	if (!ok)
-		store_relaxed(&overflowed, 1);
 	return ok;
 }
 
@@ -46,6 +58,32 @@ bool forkless_hits(pc_addr start, pc_addr end)
 	return hits;
 }
 
+bool forkless_any(void)
+{
+	return load_relaxed(&set.count) != 0;
+}
+
+bool forkless_follow(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end)
+{
+	bool ok = true;
+
+	lock_take(&lock);
+	if (span_hits(&set, start, end))
+		ok = add(to, to_end);
+	lock_release(&lock);
+	return ok;
+}
+
+bool forkless_give(pc_addr start, pc_addr end)
+{
+	bool given;
+
+	lock_take(&lock);
+	given = !span_hits(&set, start, end) && !sys_madvise(start, end - start, MADV_DOFORK);
+	lock_release(&lock);
+	return given;
+}
+
 void forkless_lose(void)
 {
 	store_relaxed(&lost, 1);
@@ -56,7 +94,7 @@ bool forkless_lost(void)
 	return load_relaxed(&lost) && !load_relaxed(&overflowed);
 }
 
-void forkless_found(void)
+void forkless_seek(void)
 {
 	store_relaxed(&lost, 0);
 }

@@ -8,12 +8,14 @@
  * STALE An entry may outlive its mapping. So before anything leaves memory that is noted here, the
  *       kernel is asked whether the flag is there (flow/take.c, find_keeper). What the pager has set
  *       is noted apart (unit.dontfork), so that it is always cleared.
+ *       A note too many costs a question; one too few, the flag. So notes are made before the flag is set,
+ *       follow memory that is remapped, and stay where the kernel refused.
  * LOST  The pager sets the flag by address, and finds out only afterwards whether what it meant was still
  *       there: MADV_DONTFORK may be on memory of the program's that came there, and has moved on since.
  *       No note leads to it. So where that could have happened it says forkless_lose(), and the next walk
- *       of smaps gives to children what is neither registered nor noted here. Before a fork is made, and
- *       memory remapped, there is such a walk (flow/work.c). What the program marked without being seen
- *       is given to children as well then, which is more than it asked for, but breaks nothing.
+ *       of smaps (flow/discover.h) gives to children what is not registered, and no page of which is
+ *       noted. Before a fork there always is one. What the program marked or moved by the bare
+ *       instruction is not noted, and may be given to children then: README, "Limits".
  * THREADS any; a lock held for a few stores. Threads of the program come with signals blocked.
  */
 #ifndef PC_FLOW_FORKLESS_H
@@ -21,14 +23,24 @@
 
 #include "base/types.h"
 
-void forkless_reset(void); /* in a child: its lock only */
+void forkless_reset(void); /* in a child, which has none of that memory */
 bool forkless_add(pc_addr start, pc_addr end); /* false: no room, and nothing noted */
 void forkless_remove(pc_addr start, pc_addr end);
 bool forkless_hits(pc_addr start, pc_addr end);
+bool forkless_any(void); /* without the lock: soon outdated */
+
+/*
+ * [start, end) was remapped to [to, to_end), which is one mapping: what was noted of some of it, holds for
+ * all of it there. The same result as forkless_add().
+ */
+bool forkless_follow(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end);
+
+/* MADV_DOFORK, where nothing is noted; no note is made in between. Whether it was done. */
+bool forkless_give(pc_addr start, pc_addr end);
 
 void forkless_lose(void);
 /* False as well once there was no room for a note: then what is not noted may be the program's. */
 bool forkless_lost(void);
-void forkless_found(void); /* before the walk, so that what is lost meanwhile counts */
+void forkless_seek(void); /* before the walk, so that what is lost meanwhile counts */
 
 #endif

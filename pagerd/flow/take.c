@@ -163,9 +163,12 @@ static bool guard_run(struct unit *u, unsigned first, unsigned end)
 
 	unit_set_dontfork(u, first, end);
 	if (!uffd_pending(&world.uffd)) {
-		if (!sys_madvise(start, len, MADV_DONTFORK) && !uffd_pending(&world.uffd))
+		bool set = !sys_madvise(start, len, MADV_DONTFORK);
+
+		if (uffd_pending(&world.uffd))
+			forkless_lose();
+		else if (set)
 			return true;
-		forkless_lose();
 		take_back_guard(u, first, end);
 	}
 	u->unguarded = 1;
@@ -215,7 +218,7 @@ static enum keeper find_keeper(const struct unit *u, unsigned first, unsigned en
 	if (start >= stop || uffd_pending(&world.uffd))
 		return KEEPER_UNKNOWN;
 	err = sys_madvise(start, stop - start, MADV_DONTFORK);
-	if (err || uffd_pending(&world.uffd))
+	if (uffd_pending(&world.uffd))
 		forkless_lose();
 	if (err || world.mapping_at(world.maps, start, &part) || part.end != whole.end)
 		return KEEPER_NONE;
@@ -230,16 +233,19 @@ static enum keeper find_keeper(const struct unit *u, unsigned first, unsigned en
 static enum keeper guard_piece(struct unit *u, unsigned first, unsigned end)
 {
 	const pc_addr start = u->base + (pc_addr)first * PC_PAGE;
+	const pc_addr stop = u->base + (pc_addr)end * PC_PAGE;
 	const bool noted = all_guarded(u, first, end);
 	enum keeper keeper = KEEPER_NONE;
 
 	if (noted && !u->unguarded)
 		return KEEPER_PAGER;
-	if (!noted && forkless_hits(start, start + PC_PAGE)) {
-		keeper = find_keeper(u, first, end);
+	if (!noted && forkless_hits(start, stop)) {
+		/* Of a part, so the program is about to set the flag there. */
+		keeper = forkless_hits(start, start + PC_PAGE) ? find_keeper(u, first, end)
+							       : KEEPER_UNKNOWN;
 		if (keeper != KEEPER_NONE)
 			return keeper;
-		forkless_remove(start, start + (end - first) * PC_PAGE);
+		forkless_remove(start, stop);
 	}
 	return guard_run(u, first, end) ? KEEPER_PAGER : KEEPER_NONE;
 }
@@ -311,6 +317,15 @@ static bool give_to_children(pc_addr start, pc_addr stop)
 	return true;
 }
 
+/*
+ * Not noted as the pager's to keep from children, where a layout event was pending: the note may be of
+ * other memory. Nor is any of it the program's.
+ */
+static bool is_nobodys(const struct unit *u, pc_addr start, pc_addr stop)
+{
+	return u->unguarded && !forkless_hits(start, stop);
+}
+
 /* What may have grown along: a refusal says that it did not. */
 static void release_tail(pc_addr start, pc_addr stop, bool guarded)
 {
@@ -344,11 +359,8 @@ static bool release_run(struct unit *u, unsigned first, unsigned end, bool guard
 
 	if (uffd_pending(&world.uffd))
 		return false;
-	if (guarded && !give_to_children(start, stop))
+	if ((guarded || is_nobodys(u, start, stop)) && !give_to_children(start, stop))
 		return false;
-	/* A layout event was pending when this was noted as the program's: it may be of other memory. */
-	if (!guarded && u->unguarded)
-		forkless_lose();
 	if (uffd_unregister(&world.uffd, start, stop))
 		COUNT(SHARD, register_failed);
 	/* Only now can it grow no more with what is to be released. */

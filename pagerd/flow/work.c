@@ -416,7 +416,7 @@ void work_return(struct work *w, pc_addr start, pc_addr end)
 		if (u)
 			return_unit(w, u);
 	}
-	discover_strays(sys_monotonic());
+	discover_strays(sys_monotonic(), false);
 	w->walk_at = 0;
 }
 
@@ -427,7 +427,7 @@ void work_drain(struct work *w)
 			if (range_at(i))
 				return_unit(w, range_at(i));
 	while (!all_home());
-	discover_strays(sys_monotonic());
+	discover_strays(sys_monotonic(), true);
 	return_chunks(w);
 	repack_rest(&w->repack);
 	store_trim();

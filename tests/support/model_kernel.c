@@ -188,6 +188,14 @@ static bool all_mapped(unsigned first, unsigned end)
 	return true;
 }
 
+static bool all_kept(unsigned first, unsigned end)
+{
+	for (; first < end; first++)
+		if (!model.page[first].mapped || !model.page[first].dontfork)
+			return false;
+	return true;
+}
+
 static bool any_registered(unsigned first, unsigned end)
 {
 	for (; first < end; first++)
@@ -502,6 +510,17 @@ int model_mprotect(unsigned first, unsigned end, enum model_prot prot)
 	for (unsigned i = first; i < end; i++)
 		model.page[i].prot = (uint8_t)prot;
 	actor_trace("mprotect [%u, %u) %d", first, end, (int)prot);
+	return 0;
+}
+
+int model_keep(unsigned first, unsigned end, bool on)
+{
+	hold_layout();
+	if (!all_mapped(first, end))
+		return -ENOMEM;
+	for (unsigned i = first; i < end; i++)
+		model.page[i].dontfork = on;
+	actor_trace("%s [%u, %u) from children", on ? "keeps" : "no longer keeps", first, end);
 	return 0;
 }
 
@@ -1195,7 +1214,9 @@ static long do_madvise(pc_addr start, size_t len, int advice)
 	if ((advice != MADV_DONTFORK && advice != MADV_DOFORK) || !in_space(start, end))
 		actor_fail("madvise %d of %#lx", advice, (long)start);
 	hold_layout();
-	if (advice == MADV_DONTFORK && actors_chance(model.odds.nomem))
+	/* Where nothing changes no mapping is cut, which is what takes memory. */
+	if (advice == MADV_DONTFORK && !all_kept(page_of(start), page_of(end)) &&
+	    actors_chance(model.odds.nomem))
 		return -ENOMEM;
 	actor_trace("%s [%u, %u)",
 		    advice == MADV_DONTFORK ? "keeps from children" : "gives to children",

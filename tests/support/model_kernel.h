@@ -111,6 +111,8 @@ int model_grow(unsigned end, unsigned pages); /* the mapping that ends there, in
 /* `*done`: pages before it have been discarded; follows the call. */
 int model_discard(unsigned first, unsigned end, unsigned *done);
 int model_mprotect(unsigned first, unsigned end, enum model_prot prot);
+/* MADV_DONTFORK, or MADV_DOFORK, of the program's. */
+int model_keep(unsigned first, unsigned end, bool on);
 /* The bytes of the page, until the next switch; NULL where a program would get a signal. */
 uint8_t *model_touch(unsigned page, bool write);
 void model_pin(unsigned page, pc_ns how_long);

@@ -41,6 +41,10 @@ static struct {
 	int error;	       /* of the list itself */
 	struct pc_span mapped; /* one mapping, if it is not empty */
 	uint64_t flags;	       /* of it, besides those of read and write */
+	bool unreadable;       /* it is */
+	struct pc_span now;    /* what lies there when it is asked for alone */
+	unsigned quiet;	       /* questions to which no event is pending; then one is */
+	unsigned walks;
 } played;
 
 int __wrap_task_each(task_fn *fn, void *arg);
@@ -49,6 +53,7 @@ bool __wrap_task_is_zombie(int tid);
 bool __wrap_task_is_kernel_made(int tid);
 bool __wrap_task_alive(int tid);
 int __wrap_vma_walk(int fd, bool smaps, char *buf, size_t size, vma_fn *fn, void *arg);
+bool __wrap_uffd_pending(const struct uffd *u);
 
 int __wrap_task_each(task_fn *fn, void *arg)
 {
@@ -90,7 +95,7 @@ int __wrap_vma_walk(int fd, bool smaps, char *buf, size_t size, vma_fn *fn, void
 {
 	const struct vma v = {.start = played.mapped.start,
 			      .end = played.mapped.end,
-			      .read = true,
+			      .read = !played.unreadable,
 			      .write = true,
 			      .have_flags = smaps,
 			      .flags = VMA_FLAG(rd) | VMA_FLAG(wr) | played.flags};
@@ -98,9 +103,23 @@ int __wrap_vma_walk(int fd, bool smaps, char *buf, size_t size, vma_fn *fn, void
 	(void)fd;
 	(void)buf;
 	(void)size;
+	played.walks++;
 	if (v.start < v.end)
 		fn(&v, arg);
 	return 0;
+}
+
+bool __wrap_uffd_pending(const struct uffd *u)
+{
+	(void)u;
+	return !played.quiet || !played.quiet--;
+}
+
+static int mapping_at(int fd, pc_addr addr, struct vma *v)
+{
+	(void)fd;
+	*v = (struct vma){.start = played.now.start, .end = played.now.end};
+	return addr < v->end ? 0 : -ENOENT;
 }
 
 static int start(void **unused)
@@ -112,6 +131,8 @@ static int start(void **unused)
 	memset(table, 0, range_table_bytes(UNITS));
 	range_start(table, UNITS);
 	gate_reset(&world.gate, GATE_PAGER0);
+	world.mapping_at = mapping_at;
+	forkless_reset();
 	memset(&played, 0, sizeof(played));
 	thread_reset();
 	thread_set_home((struct pc_span){0, 0});
@@ -321,14 +342,13 @@ static void test_the_storage_itself_is_none(void **unused)
 /* Real memory that children do not get, and its mapping as smaps shows it. */
 static char *play_kept(uint64_t flags)
 {
-	char *at = mmap(NULL, KEPT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			0);
+	char *at = mmap(NULL, KEPT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert_ptr_not_equal(at, MAP_FAILED);
 	assert_int_equal(madvise(at, KEPT, MADV_DONTFORK), 0);
-	played.mapped = (struct pc_span){(pc_addr)at, (pc_addr)at + KEPT};
+	played.now = played.mapped = (struct pc_span){(pc_addr)at, (pc_addr)at + KEPT};
 	played.flags = VMA_FLAG(dc) | flags;
-	forkless_remove(0, PC_ADDR_MAX);
+	played.quiet = 1000;
 	return at;
 }
 
@@ -344,31 +364,52 @@ static bool child_has(char *page)
 	return status == 0;
 }
 
+static bool is_noted(const char *kept)
+{
+	return forkless_hits((pc_addr)kept, (pc_addr)kept + KEPT);
+}
+
 static void test_what_is_kept_from_children_is_the_programs_to_keep(void **unused)
 {
 	char *kept = play_kept(0);
 
 	(void)unused;
-	assert_int_equal(discover_strays(0), 0);
-	assert_false(forkless_hits((pc_addr)kept, (pc_addr)kept + PC_PAGE));
+	assert_int_equal(discover_strays(0, true), 0);
+	assert_false(is_noted(kept));
 	assert_int_equal(discover_walk(PC_SEC), 0);
-	assert_true(forkless_hits((pc_addr)kept, (pc_addr)kept + PC_PAGE));
+	assert_true(is_noted(kept));
 	assert_false(child_has(kept));
 }
 
-static void test_where_a_guard_was_lost_children_get_what_nobody_keeps(void **unused)
+/* It is looked for once more, until there is nothing to give: the kernel would show that. */
+static void test_a_lost_guard_is_given_to_children(void **unused)
+{
+	char *kept = play_kept(0);
+
+	(void)unused;
+	forkless_lose();
+	assert_int_equal(discover_strays(0, true), 0);
+	assert_int_equal(played.walks, 3);
+	assert_true(child_has(kept));
+	assert_true(child_has(kept + KEPT - PC_PAGE));
+	assert_false(is_noted(kept));
+	played.flags = 0;
+	assert_int_equal(discover_strays(0, true), 0);
+	assert_false(forkless_lost());
+}
+
+/* A page that is noted speaks for all of its mapping, which the flag would cut. */
+static void test_what_the_program_keeps_is_no_lost_guard(void **unused)
 {
 	char *kept = play_kept(0);
 
 	(void)unused;
 	assert_true(forkless_add((pc_addr)kept + PC_PAGE, (pc_addr)kept + 2 * PC_PAGE));
 	forkless_lose();
-	assert_int_equal(discover_strays(0), 0);
+	assert_int_equal(discover_strays(0, true), 0);
 	assert_false(forkless_lost());
-	assert_true(child_has(kept));
+	assert_false(child_has(kept));
 	assert_false(child_has(kept + PC_PAGE));
-	assert_true(child_has(kept + 2 * PC_PAGE));
-	assert_true(child_has(kept + 3 * PC_PAGE));
 }
 
 /* Nothing else asks for the flags to be read, which are known. */
@@ -380,8 +421,35 @@ static void test_a_lost_guard_is_looked_for_by_the_next_walk(void **unused)
 	assert_int_equal(discover_walk(PC_SEC), 0);
 	forkless_remove(0, PC_ADDR_MAX);
 	forkless_lose();
+	assert_int_equal(discover_walk(PC_SEC), 0);
+	assert_false(child_has(kept));
 	assert_int_equal(discover_walk(2 * PC_SEC), 0);
-	assert_false(forkless_lost());
+	assert_true(child_has(kept));
+}
+
+static void test_smaps_is_read_too_often_for_a_fork_alone(void **unused)
+{
+	char *kept = play_kept(0);
+
+	(void)unused;
+	assert_int_equal(discover_walk(PC_SEC), 0);
+	forkless_remove(0, PC_ADDR_MAX);
+	forkless_lose();
+	assert_int_equal(discover_strays(PC_SEC, false), 0);
+	assert_false(child_has(kept));
+	assert_int_equal(discover_strays(PC_SEC, true), 0);
+	assert_true(child_has(kept));
+}
+
+/* Protected by the program since, which it may take back. */
+static void test_a_lost_guard_is_found_whatever_the_protection(void **unused)
+{
+	char *kept = play_kept(0);
+
+	(void)unused;
+	played.unreadable = true;
+	forkless_lose();
+	assert_int_equal(discover_strays(0, true), 0);
 	assert_true(child_has(kept));
 }
 
@@ -391,9 +459,47 @@ static void test_what_is_registered_has_its_guard(void **unused)
 
 	(void)unused;
 	forkless_lose();
-	assert_int_equal(discover_strays(0), 0);
+	assert_int_equal(discover_strays(0, true), 0);
+	assert_false(forkless_lost());
 	assert_false(child_has(kept));
-	assert_false(forkless_hits((pc_addr)kept, (pc_addr)kept + PC_PAGE));
+	assert_false(is_noted(kept));
+}
+
+/* Registered since, or mapped anew, or a change is on its way: what smaps said is no more. */
+static void test_what_has_changed_since_is_left_to_the_next_walk(void **unused)
+{
+	char *kept = play_kept(0);
+	struct unit *u = range_ensure((pc_addr)kept + KEPT - PC_PAGE);
+
+	(void)unused;
+	forkless_lose();
+	played.quiet = 0;
+	assert_int_equal(discover_strays(0, true), 0);
+	played.quiet = 1000;
+	played.now.end -= PC_PAGE;
+	assert_int_equal(discover_strays(0, true), 0);
+	played.now = played.mapped;
+	assert_non_null(u);
+	unit_set_registered(u, 0, PC_UNIT_PAGES, true);
+	assert_int_equal(discover_strays(0, true), 0);
+	assert_true(forkless_lost());
+	assert_false(child_has(kept));
+	unit_set_registered(u, 0, PC_UNIT_PAGES, false);
+	assert_int_equal(discover_strays(0, true), 0);
+	assert_true(child_has(kept));
+}
+
+/* What came to lie there may be guarded, with pages away. */
+static void test_what_came_while_it_was_given_is_guarded_again(void **unused)
+{
+	char *kept = play_kept(0);
+
+	(void)unused;
+	forkless_lose();
+	played.quiet = 1;
+	assert_int_equal(discover_strays(0, true), 0);
+	assert_true(forkless_lost());
+	assert_false(child_has(kept));
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, start)
@@ -403,7 +509,12 @@ int main(void)
 	static _Alignas(PC_PAGE) uint64_t segment[1 << 16];
 	const struct CMUnitTest tests[] = {
 	    TEST(test_what_is_kept_from_children_is_the_programs_to_keep),
-	    TEST(test_where_a_guard_was_lost_children_get_what_nobody_keeps),
+	    TEST(test_a_lost_guard_is_given_to_children),
+	    TEST(test_what_the_program_keeps_is_no_lost_guard),
+	    TEST(test_smaps_is_read_too_often_for_a_fork_alone),
+	    TEST(test_a_lost_guard_is_found_whatever_the_protection),
+	    TEST(test_what_has_changed_since_is_left_to_the_next_walk),
+	    TEST(test_what_came_while_it_was_given_is_guarded_again),
 	    TEST(test_a_lost_guard_is_looked_for_by_the_next_walk),
 	    TEST(test_what_is_registered_has_its_guard),
 	    TEST(test_a_thread_with_a_robust_list_becomes_known),

@@ -208,14 +208,11 @@ static void what_grew_along_is_noted_and_may_lack_its_guard(void **state)
 static void what_is_remapped_over_what_is_known_may_lack_its_guard(void **state)
 {
 	(void)state;
-	forkless_found();
 	guarded();
 	forget_remap(SHARD, AT(4), AT(40), PC_PAGE);
 	assert_false(range_find(START)->unguarded);
-	assert_false(forkless_lost());
 	forget_remap(SHARD, AT(5), AT(6), PC_PAGE);
 	assert_true(range_find(START)->unguarded);
-	assert_true(forkless_lost());
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)

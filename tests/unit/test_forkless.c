@@ -17,11 +17,25 @@ static void test_what_is_lost_stays_so_until_it_is_looked_for(void **unused)
 	assert_false(forkless_lost());
 	forkless_lose();
 	assert_true(forkless_lost());
-	forkless_found();
+	forkless_seek();
 	assert_false(forkless_lost());
 }
 
-/* Last, for it is so for good. */
+/* In one call the kernel moves one mapping, all of which has the flag, or none. */
+static void test_notes_follow_what_is_remapped(void **unused)
+{
+	(void)unused;
+	assert_false(forkless_any());
+	assert_true(forkless_add(2 * PC_PAGE, 3 * PC_PAGE));
+	assert_true(forkless_any());
+	assert_true(forkless_follow(PC_PAGE, 4 * PC_PAGE, 10 * PC_PAGE, 15 * PC_PAGE));
+	assert_true(forkless_hits(10 * PC_PAGE, 11 * PC_PAGE));
+	assert_true(forkless_hits(14 * PC_PAGE, 15 * PC_PAGE));
+	assert_true(forkless_follow(4 * PC_PAGE, 8 * PC_PAGE, 20 * PC_PAGE, 24 * PC_PAGE));
+	assert_false(forkless_hits(20 * PC_PAGE, 24 * PC_PAGE));
+}
+
+/* It is so for good, but not for children. */
 static void test_without_room_for_a_note_nothing_is_taken_for_lost(void **unused)
 {
 	unsigned noted = 0;
@@ -31,14 +45,20 @@ static void test_without_room_for_a_note_nothing_is_taken_for_lost(void **unused
 		noted++;
 	assert_in_range(noted, 1, MORE - 1);
 	assert_true(forkless_hits(PC_PAGE, 2 * PC_PAGE));
+	assert_false(forkless_follow(PC_PAGE, 2 * PC_PAGE, MORE * 4 * PC_PAGE, (MORE * 4 + 1) * PC_PAGE));
 	forkless_lose();
 	assert_false(forkless_lost());
+	forkless_reset();
+	assert_false(forkless_any());
+	forkless_lose();
+	assert_true(forkless_lost());
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_what_is_lost_stays_so_until_it_is_looked_for),
+	    cmocka_unit_test(test_notes_follow_what_is_remapped),
 	    cmocka_unit_test(test_without_room_for_a_note_nothing_is_taken_for_lost),
 	};
 

@@ -78,6 +78,8 @@ struct written {
 	bool or_zeros;	/* a discard of it ran beside the write */
 	uint8_t owner;	/* number of the program that mapped it + 1, 0 none */
 	bool unseen;	/* mapped by a call that passed no hook, as libc's own are */
+	bool kept;	/* from children, by the program */
+	bool followed;	/* that came with what was remapped, or grew, before the hook could note it */
 };
 
 struct program {
@@ -249,6 +251,7 @@ static void on_mapped(unsigned first, unsigned end)
 		set_written(first, 0, false);
 		sim.page[first].owner = own_number();
 		sim.page[first].unseen = sim.program[actor_self()].unseen;
+		sim.page[first].kept = sim.page[first].followed = false;
 	}
 }
 
@@ -265,6 +268,8 @@ static void on_moved(unsigned from, unsigned to, unsigned pages)
 			    sim.page[from + i].or_zeros || being_discarded(from + i));
 		sim.page[to + i].owner = own_number();
 		sim.page[to + i].unseen = sim.page[from + i].unseen;
+		sim.page[to + i].kept = sim.page[from + i].kept;
+		sim.page[to + i].followed = true;
 	}
 }
 
@@ -378,6 +383,11 @@ static void note(struct run r)
 		mapped_add(model_addr(r.first), model_addr(r.end));
 }
 
+static void gone(struct run r)
+{
+	forkless_remove(model_addr(r.first), model_addr(r.end));
+}
+
 static int map(struct run r, unsigned kind)
 {
 	struct program *p = &sim.program[actor_self()];
@@ -387,16 +397,21 @@ static int map(struct run r, unsigned kind)
 	if (!p->unseen)
 		strike(r);
 	err = model_mmap(r.first, r.end, kind);
-	if (!err && !p->unseen)
-		note(r);
-	return err;
+	if (err || p->unseen)
+		return err;
+	gone(r);
+	note(r);
+	return 0;
 }
 
 static void unmap(struct run r)
 {
-	if (!passes_no_hook(r))
+	bool seen = !passes_no_hook(r);
+
+	if (seen)
 		strike(r);
-	model_munmap(r.first, r.end);
+	if (!model_munmap(r.first, r.end) && seen)
+		gone(r);
 }
 
 /* pager_forget() */
@@ -436,6 +451,54 @@ static void discard(struct run r, unsigned *done)
 		model_discard(r.first, r.end, done);
 }
 
+static void set_kept(struct run r, bool on)
+{
+	for (; r.first < r.end; r.first++) {
+		sim.page[r.first].kept = on;
+		sim.page[r.first].followed = false;
+	}
+}
+
+/* What a mapping grew by is as its last page was; what was left behind as what went. */
+static void keep_on(unsigned to, unsigned old_pages, unsigned pages, unsigned left)
+{
+	for (unsigned i = 0; i < pages; i++) {
+		sim.page[to + i].kept = sim.page[to + PC_MIN(i, old_pages - 1)].kept;
+		sim.page[to + i].followed = true;
+	}
+	for (unsigned i = 0; left && i < old_pages; i++) {
+		sim.page[left + i].kept = sim.page[to + i].kept;
+		sim.page[left + i].followed = true;
+	}
+}
+
+static int keep_from_children(struct run r)
+{
+	forkless_add(model_addr(r.first), model_addr(r.end));
+	return model_keep(r.first, r.end, true);
+}
+
+/* advise_forkless() */
+static void keep(struct run r, bool on)
+{
+	const pc_addr start = model_addr(r.first), end = model_addr(r.end);
+	uint32_t hold;
+	int err;
+
+	strike(r);
+	hold = holds_some(start, end) ? bring_home(start, end) : 0;
+	err = on ? keep_from_children(r) : model_keep(r.first, r.end, false);
+	if (on && !hold && holds_some(start, end)) {
+		hold = bring_home(start, end);
+		err = keep_from_children(r);
+	}
+	if (!on && !err)
+		forkless_remove(start, end);
+	if (!err)
+		set_kept(r, on);
+	exclude_release(hold);
+}
+
 static int remap_seen(struct run r, unsigned to, unsigned pages, bool keep_old)
 {
 	const pc_addr start = model_addr(r.first), end = model_addr(r.end);
@@ -447,6 +510,8 @@ static int remap_seen(struct run r, unsigned to, unsigned pages, bool keep_old)
 		actor_fail("pages %u to %u, one mapping, are cut when they are remapped", r.first,
 			   r.end);
 	exclude_release(hold);
+	if (seen && !err)
+		forkless_follow(start, end, model_addr(to), model_addr(to + pages));
 	return err;
 }
 
@@ -458,11 +523,17 @@ static int remap(struct run r, unsigned to, unsigned pages, bool keep_old)
 	int err;
 
 	p->unseen = !known;
-	if (passes_no_hook(both[0]) && passes_no_hook(both[1]))
-		return model_mremap(r.first, r.end, to, pages, keep_old);
+	if (passes_no_hook(both[0]) && passes_no_hook(both[1])) {
+		err = model_mremap(r.first, r.end, to, pages, keep_old);
+		if (!err)
+			keep_on(to, r.end - r.first, pages, keep_old ? r.first : 0);
+		return err;
+	}
 	strike(r);
 	strike(target);
 	err = remap_seen(r, to, pages, keep_old);
+	if (!err)
+		keep_on(to, r.end - r.first, pages, keep_old ? r.first : 0);
 	if (known && !err)
 		note(target);
 	if (known && (err || keep_old))
@@ -478,6 +549,8 @@ static int grow(struct run r, unsigned pages)
 	sim.program[actor_self()].unseen = !known;
 	strike(r);
 	err = model_grow(r.end, pages);
+	if (!err)
+		keep_on(r.end - 1, 1, pages + 1, 0);
 	if (known)
 		note((struct run){r.first, err ? r.end : r.end + pages});
 	return err;
@@ -641,6 +714,14 @@ static void act_protect(void)
 	model_mprotect(r.first, r.end, prots[actors_roll(PC_ARRAY_LEN(prots))]);
 }
 
+static void act_keep(void)
+{
+	struct run r = own_part(some_run(some_mapped_page()));
+
+	if (r.first < r.end)
+		keep(r, !actors_chance(3));
+}
+
 static void act_pin(void)
 {
 	unsigned page = some_mapped_page();
@@ -724,6 +805,7 @@ static const struct mood moods[] = {
     {"rrRWmoudxxxgptff", 8},	  /* the layout in motion */
     {"rrrrrwwd", 15},		  /* a crowd, see begin_crowd() */
 };
+static const struct mood keepers = {"rwRWmoudnnnxxgttf", 8}; /* see begin_keepers() */
 static const struct mood streams = {"ssswWrt", 12}; /* from unit to unit, see begin_streams() */
 
 static void act(struct program *p, char letter)
@@ -764,6 +846,9 @@ static void act(struct program *p, char letter)
 		return;
 	case 'p':
 		act_protect();
+		return;
+	case 'n':
+		act_keep();
 		return;
 	case 'f':
 		act_fork_unseen();
@@ -955,15 +1040,26 @@ static void deactivate(void)
 	sim.closed = true;
 }
 
-/* Nothing is kept from children any more either: the program never asked for that. */
+/*
+ * Where a call moved what is kept to, or let it grow, nothing was noted at first, or never, if no hook saw
+ * it: flow/forkless.h.
+ */
+static bool surely_kept(unsigned page)
+{
+	return sim.page[page].kept && !sim.page[page].followed && !sim.unhooked && !sim.rogue;
+}
+
+/* Nothing is kept from children any more either, but what the program asked for. */
 static void check_pages(void)
 {
 	for (unsigned i = 0; i < MODEL_PAGES; i++) {
 		if (!model_mapped(i))
 			continue;
 		observe(i, model_present(i) ? model_peek(i) : zeros);
-		if (!model_child_has(i) && !model_spoilt())
+		if (!model_child_has(i) && !sim.page[i].kept && !model_spoilt())
 			actor_fail("children will never have page %u", i);
+		if (model_child_has(i) && surely_kept(i) && !model_spoilt())
+			actor_fail("children get page %u, which the program keeps from them", i);
 	}
 }
 
@@ -1266,6 +1362,13 @@ static void begin_late(void)
 	sim.mood = &moods[1];
 }
 
+/* What the program keeps from its children, beside what the pager does. By number, too. */
+static void begin_keepers(void)
+{
+	if (sim.seed % STREAM_SHARE == 3)
+		sim.mood = &keepers;
+}
+
 /* By number, too. */
 static void begin_forgetful(struct model_odds *odds)
 {
@@ -1299,6 +1402,7 @@ static const char *run_seed(uint64_t seed, enum model_law broken, bool trace)
 	if (actors_chance(CROWD_SHARE))
 		begin_crowd(&odds);
 	begin_forgetful(&odds);
+	begin_keepers();
 	assert_true(sim.low + sim.span <= MODEL_PAGES);
 	if (actors_chance(FAMINE_SHARE))
 		odds.famine = 1 + (unsigned)actors_roll(FAMINE);

@@ -43,6 +43,8 @@ static struct {
 	bool busy;	/* page 4, once; meanwhile page 2 comes back */
 	bool sealed;	/* where it moves to, when it does */
 	bool replaced;	/* registered is what was mapped in the place of what was chosen */
+	bool refuses;	/* to keep anything from children */
+	bool keeps;	/* pages 4 and 5 from children, from when they are registered on */
 	unsigned grown;	/* up to where what is released has grown, just before */
 } played;
 
@@ -100,6 +102,8 @@ static long play_ioctl(unsigned long request, void *arg)
 	switch (request) {
 	case UFFDIO_REGISTER:
 		note("register", r->range.start, r->range.len);
+		if (played.keeps)
+			forkless_add(AT(4), AT(6));
 		if (played.replaced)
 			memset(played.present, 0, sizeof(played.present));
 		return 0;
@@ -139,6 +143,8 @@ long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 		played.busy = false;
 		come_back(2);
 	}
+	if (c == MADV_DONTFORK && played.refuses)
+		return -ENOMEM;
 	note(c == MADV_DONTFORK ? "guard"
 	     : c == MADV_DOFORK ? "give"
 				: "advise",
@@ -243,7 +249,7 @@ static int begin(void **state)
 	gate_reset(&world.gate, 1);
 	exclude_reset();
 	exclude_remove(0, PC_ADDR_MAX);
-	forkless_found();
+	forkless_seek();
 	unit = range_ensure(START);
 	return unit ? 0 : -1;
 }
@@ -419,18 +425,62 @@ static void what_grows_while_it_is_released_is_released_too(void **state)
 	assert_string_equal(played.log, "give 2-6, release 2-6, give 6-9, release 6-9");
 }
 
-/* The program keeps it from its children, but where a layout event was pending: there nobody knows. */
-static void what_is_released_where_nothing_is_certain_may_have_a_lost_guard(void **state)
+/* The program keeps it from its children, but where a layout event was pending, unless that is noted. */
+static void what_nobody_keeps_is_given_where_nothing_is_certain(void **state)
 {
 	(void)state;
 	played.mapping[0] = plain(2, 5);
 	unit_set_registered(unit, 2, 5, true);
 	assert_true(release_unit(unit));
-	assert_false(forkless_lost());
 	unit_set_registered(unit, 2, 5, true);
 	unit->unguarded = 1;
 	assert_true(release_unit(unit));
-	assert_true(forkless_lost());
+	assert_string_equal(played.log, "release 2-5, give 2-5, release 2-5");
+	assert_true(forkless_add(AT(4), AT(5)));
+	unit_set_registered(unit, 2, 5, true);
+	unit->unguarded = 1;
+	assert_true(release_unit(unit));
+	assert_string_equal(played.log, "release 2-5, give 2-5, release 2-5, release 2-5");
+	forkless_remove(AT(4), AT(5));
+}
+
+/* It had its guard before it left, and nothing else comes to lie there unreported. */
+static void what_is_away_keeps_its_guard(void **state)
+{
+	const page_word away = page_make_same(7);
+
+	(void)state;
+	present(2, 4);
+	present(5, 6);
+	unit_words(unit, 4, 5);
+	unit_count(unit, 4, page_make(PAGE_RESIDENT, 0), away);
+	page_store(unit_word(unit, 4), away);
+	played.quiet = 2;
+	assert_int_equal(take(), 0);
+	assert_string_equal(played.log, "register 2-6, guard 2-6, give 2-4, give 5-6");
+}
+
+/* Noted by a hook, which sets the flag next: then it is not the pager's to take away. */
+static void what_the_program_is_about_to_keep_is_not_guarded(void **state)
+{
+	(void)state;
+	present(2, 6);
+	played.keeps = true;
+	assert_int_equal(take(), 0);
+	assert_string_equal(played.log, "register 2-6");
+	assert_true(forkless_hits(AT(4), AT(6)));
+	forkless_remove(AT(4), AT(6));
+}
+
+/* Nothing is pending, so nothing can have moved: it is no more than tried again. */
+static void a_guard_that_is_refused_is_not_lost(void **state)
+{
+	(void)state;
+	present(2, 6);
+	played.refuses = true;
+	assert_int_equal(take(), 0);
+	assert_true(unit->unguarded);
+	assert_false(forkless_lost());
 }
 
 /* What was guarded may have been another mapping, which has moved on since. */
@@ -547,7 +597,10 @@ int main(void)
 	    CASE(what_is_registered_again_is_noted),
 	    CASE(what_lost_its_beginning_is_released_whole),
 	    CASE(what_grows_while_it_is_released_is_released_too),
-	    CASE(what_is_released_where_nothing_is_certain_may_have_a_lost_guard),
+	    CASE(what_nobody_keeps_is_given_where_nothing_is_certain),
+	    CASE(a_guard_that_is_refused_is_not_lost),
+	    CASE(what_is_away_keeps_its_guard),
+	    CASE(what_the_program_is_about_to_keep_is_not_guarded),
 	    CASE(a_guard_beside_a_change_may_be_lost),
 	    CASE(a_discard_is_over_when_the_page_is_gone),
 	    CASE(what_the_kernel_forgot_has_left),

@@ -40,6 +40,7 @@ static struct {
 	struct repack_gain gain; /* of each group */
 	bool dear;		 /* a group takes half of the budget */
 	bool tight;		 /* the last compaction was */
+	bool strays_must;	 /* be looked for, whatever it costs */
 } seen;
 
 unsigned __wrap_take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_ns wait);
@@ -51,7 +52,7 @@ bool __wrap_repack_due(const struct unit *u, pc_ns now);
 bool __wrap_repack_group(struct repack *r, struct packer *p, pc_addr base, unsigned first,
 			 struct repack_gain *gain);
 int __wrap_discover_walk(pc_ns now);
-int __wrap_discover_strays(pc_ns now);
+int __wrap_discover_strays(pc_ns now, bool must);
 const struct span_set *__wrap_discover_areas(void);
 bool __wrap_discover_threads_ok(void);
 void __wrap_sample_tick(pc_ns now, const struct span_set *managed);
@@ -145,9 +146,10 @@ int __wrap_discover_walk(pc_ns now)
 	return 0;
 }
 
-int __wrap_discover_strays(pc_ns now)
+int __wrap_discover_strays(pc_ns now, bool must)
 {
 	(void)now;
+	seen.strays_must = must;
 	seen.strays_after = seen.looked_at;
 	return 0;
 }
@@ -317,6 +319,7 @@ static void lost_guards_are_looked_for_once_all_is_home(void **state)
 		chunks[i].state = CHUNK_FREE;
 	work_drain(&work);
 	assert_int_equal(seen.strays_after, UNITS);
+	assert_true(seen.strays_must);
 }
 
 /* They cut mappings, which mremap() refuses then. */
@@ -325,6 +328,7 @@ static void lost_guards_are_looked_for_before_memory_is_remapped(void **state)
 	(void)state;
 	work_return(&work, START, START + 2 * PC_UNIT);
 	assert_int_equal(seen.strays_after, 2);
+	assert_false(seen.strays_must);
 }
 
 static void nothing_is_taken_while_a_thread_is_not_known(void **state)
