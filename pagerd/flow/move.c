@@ -24,20 +24,28 @@ static bool occupied(pc_addr page)
 }
 
 /* Most refusals are true, and then the first question is the last. */
-static bool has_moved(pc_addr to, pc_addr from)
+static bool has_moved(enum move_way way, pc_addr to, pc_addr from)
 {
-	return occupied(to) && !occupied(from);
+	switch (way) {
+	case MOVE_OUT:
+		return occupied(to);
+	case MOVE_HOME:
+		return !occupied(from);
+	case MOVE_WITHIN:
+		return occupied(to) && !occupied(from);
+	}
+	return false;
 }
 
-enum uffd_result move_pages(unsigned shard, pc_addr to, pc_addr from, uint64_t len, uint64_t *done,
-			    int *error)
+enum uffd_result move_pages(unsigned shard, enum move_way way, pc_addr to, pc_addr from, uint64_t len,
+			    uint64_t *done, int *error)
 {
 	enum uffd_result res = uffd_move(&world.uffd, to, from, len, done, error);
 	const uint64_t reported = *done;
 
 	if (res == UFFD_DONE)
 		return UFFD_DONE;
-	while (*done < len && has_moved(to + *done, from + *done))
+	while (*done < len && has_moved(way, to + *done, from + *done))
 		*done += PC_PAGE;
 	if (*done == reported)
 		return res;

@@ -14,9 +14,11 @@
  *           to    [ P P P P P P - - ]        *done:    6 pages, and UFFD_AGAIN
  *
  *       The kernel woke nobody who waits for the others, so that is done here.
+ *       Only the pager's side is asked: the program may have unmapped its own meanwhile, and mapped and
+ *       written to other memory there, which says nothing of what has moved. The report of that is still
+ *       to be read then, and drops what it is about.
  * LAWS  - both sides are the caller's: no other thread of the pager fills or empties them.
- *       - the destination was empty, or the source was not: old bytes at the one and a hole in the
- *         other would look like a move.
+ *       - OUT: the destination was empty. HOME: the source was not.
  *       - where a page is that cannot be learnt, the process ends.
  * THREADS any pager thread, inside the gate.
  */
@@ -26,8 +28,14 @@
 #include "base/types.h"
 #include "kernel/uffd.h"
 
+enum move_way {
+	MOVE_OUT,    /* from the program to the pager */
+	MOVE_HOME,   /* back */
+	MOVE_WITHIN, /* from the pager to itself */
+};
+
 /* As uffd_move(); adds to `moves_recounted` of the shard. */
-enum uffd_result move_pages(unsigned shard, pc_addr to, pc_addr from, uint64_t len, uint64_t *done,
-			    int *error);
+enum uffd_result move_pages(unsigned shard, enum move_way way, pc_addr to, pc_addr from, uint64_t len,
+			    uint64_t *done, int *error);
 
 #endif

@@ -86,8 +86,8 @@ static void fill_from(pc_addr chunk, unsigned want)
 		int error;
 
 		if (n)
-			res = move_pages(SHARD, staging_reserve_addr(k), chunk + page * PC_PAGE,
-					 n * PC_PAGE, &done, &error);
+			res = move_pages(SHARD, MOVE_WITHIN, staging_reserve_addr(k),
+					 chunk + page * PC_PAGE, n * PC_PAGE, &done, &error);
 		if (n && res == UFFD_EXISTS && !done)
 			done = PC_PAGE;
 		note_full(k, (unsigned)(done / PC_PAGE));
@@ -120,7 +120,7 @@ static enum uffd_result move_one(unsigned shard, pc_addr to, pc_addr from, uint6
 	enum uffd_result res;
 	int error;
 
-	res = move_pages(shard, to, from, PC_PAGE, done, &error);
+	res = move_pages(shard, MOVE_HOME, to, from, PC_PAGE, done, &error);
 	if (res == UFFD_BUSY || res == UFFD_INVALID || res == UFFD_FAILED)
 		return UFFD_NOMEM;
 	return res;

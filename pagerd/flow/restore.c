@@ -302,7 +302,7 @@ static enum uffd_result give_back(unsigned shard, pc_addr to, pc_addr from, uint
 				  uint64_t *done, int *error)
 {
 	if (world.way == WAY_MOVE)
-		return move_pages(shard, to, from, len, done, error);
+		return move_pages(shard, MOVE_HOME, to, from, len, done, error);
 	return uffd_copy(&world.uffd, to, (const void *)from, len, true, done, error);
 }
 

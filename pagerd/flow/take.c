@@ -143,7 +143,7 @@ static void take_back_guard(const struct unit *u, unsigned first, unsigned end)
 	unsigned run = first, stop;
 
 	for (unsigned i = first; i < end; i++)
-		if (!page_away(unit_peek(u, i)))
+		if (!unit_away(u, i))
 			set_bits(home, i, i + 1);
 	for (; map_next_run(home, &run, &stop); run = stop)
 		sys_madvise(u->base + (pc_addr)run * PC_PAGE, (stop - run) * PC_PAGE, MADV_DOFORK);
@@ -153,8 +153,9 @@ static void take_back_guard(const struct unit *u, unsigned first, unsigned end)
  * A child of a fork that we did not see must crash on these pages, not read zeros (hazard F5), so
  * this comes before the first of them leaves. With nothing pending afterwards, what was there was
  * what we registered, and the flag goes when it goes. Else it may lie on a mapping that the table
- * does not know, whose children would miss it: it is taken back. Not where a page is away, which had
- * it before it left; should that mapping have gone meanwhile, forget_unmap() takes it back.
+ * does not know, whose children would miss it: it is taken back. Not where a page is away, or on its
+ * way home, which had it before it left; should that mapping have gone meanwhile, forget_unmap() takes
+ * it back. Refused with nothing pending it lies on what is registered and noted, if anywhere.
  */
 static bool guard_run(struct unit *u, unsigned first, unsigned end)
 {
@@ -165,11 +166,12 @@ static bool guard_run(struct unit *u, unsigned first, unsigned end)
 	if (!uffd_pending(&world.uffd)) {
 		bool set = !sys_madvise(start, len, MADV_DONTFORK);
 
-		if (uffd_pending(&world.uffd))
+		if (uffd_pending(&world.uffd)) {
 			forkless_lose();
-		else if (set)
+			take_back_guard(u, first, end);
+		} else if (set) {
 			return true;
-		take_back_guard(u, first, end);
+		}
 	}
 	u->unguarded = 1;
 	return false;
@@ -560,8 +562,8 @@ static void move_out(struct take *t, unsigned i, unsigned end)
 		enum uffd_result res;
 		int error;
 
-		res = move_pages(SHARD, staging_slot_addr(staging_slot(t->chunk, i)), addr_of(t, i),
-				 len, &done, &error);
+		res = move_pages(SHARD, MOVE_OUT, staging_slot_addr(staging_slot(t->chunk, i)),
+				 addr_of(t, i), len, &done, &error);
 		OBSERVE(SHARD, take_call, clock_now() - start);
 		COUNT(SHARD, take_calls);
 		ADD(SHARD, take_pages, done / PC_PAGE);

@@ -27,7 +27,8 @@
 static struct {
 	unsigned moved;	  /* of PAGES, from the first on */
 	long reported;	  /* pages, or -errno */
-	bool both;	  /* the source keeps what the destination has */
+	bool both;	  /* the source keeps what the destination has, or has other memory */
+	bool neither;	  /* the destination has nothing */
 	unsigned unknown; /* questions that the kernel has no answer to */
 	unsigned questions;
 	pc_addr woken_from, woken_to;
@@ -57,7 +58,7 @@ int __wrap_pagemap_occupied(const struct pagemap *pm, pc_addr page)
 		played.unknown--;
 		return -ENOMEM;
 	}
-	return to ? at < played.moved : played.both || at >= played.moved;
+	return to ? !played.neither && at < played.moved : played.both || at >= played.moved;
 }
 
 static long play_move(struct uffdio_move *m)
@@ -83,14 +84,19 @@ long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 }
 
 /* The result; *pages that have moved */
-static enum uffd_result move(unsigned *pages)
+static enum uffd_result move_by(enum move_way way, unsigned *pages)
 {
 	uint64_t done = 99;
 	int error;
-	enum uffd_result res = move_pages(0, TO, FROM, PAGES * PC_PAGE, &done, &error);
+	enum uffd_result res = move_pages(0, way, TO, FROM, PAGES * PC_PAGE, &done, &error);
 
 	*pages = (unsigned)(done / PC_PAGE);
 	return res;
+}
+
+static enum uffd_result move(unsigned *pages)
+{
+	return move_by(MOVE_WITHIN, pages);
 }
 
 static int begin(void **state)
@@ -183,6 +189,36 @@ static void what_is_in_both_places_has_not_moved(void **state)
 	assert_int_equal(pages, 0);
 }
 
+/* The program has unmapped what has moved, and written to what it mapped there instead. */
+static void what_came_to_the_programs_side_since_does_not_count(void **state)
+{
+	unsigned pages;
+
+	(void)state;
+	played.moved = 6;
+	played.reported = 2;
+	played.both = true;
+	assert_int_equal(move_by(MOVE_OUT, &pages), UFFD_AGAIN);
+	assert_int_equal(pages, 6);
+	assert_int_equal(move_by(MOVE_HOME, &pages), UFFD_AGAIN);
+	assert_int_equal(pages, 2);
+}
+
+/* What has come home is unmapped already. */
+static void nor_does_what_has_gone_from_there(void **state)
+{
+	unsigned pages;
+
+	(void)state;
+	played.moved = 6;
+	played.reported = 2;
+	played.neither = true;
+	assert_int_equal(move_by(MOVE_HOME, &pages), UFFD_AGAIN);
+	assert_int_equal(pages, 6);
+	assert_int_equal(move_by(MOVE_OUT, &pages), UFFD_AGAIN);
+	assert_int_equal(pages, 2);
+}
+
 static void an_answer_is_waited_for(void **state)
 {
 	unsigned pages;
@@ -226,6 +262,8 @@ int main(void)
 	    CASE(so_does_what_follows_a_count),
 	    CASE(who_waits_for_it_is_woken),
 	    CASE(what_is_in_both_places_has_not_moved),
+	    CASE(what_came_to_the_programs_side_since_does_not_count),
+	    CASE(nor_does_what_has_gone_from_there),
 	    CASE(an_answer_is_waited_for),
 	    CASE(where_none_comes_the_process_ends),
 	};

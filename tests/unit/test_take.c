@@ -37,6 +37,7 @@ static struct {
 	uint64_t present[UNIT_MAP_WORDS];  /* when the run is chosen */
 	uint64_t borrowed[UNIT_MAP_WORDS]; /* of those: gone since, or zeros that were only read */
 	uint64_t moving[UNIT_MAP_WORDS];   /* not present, but the page table has an entry */
+	uint64_t moved[UNIT_MAP_WORDS];	   /* slots of the chunk that something was moved to */
 	struct vma mapping[2];
 	unsigned quiet; /* questions to which no event is pending; then one is */
 	bool forgets;	/* that it has moved what it has: flow/move.h */
@@ -77,10 +78,23 @@ static struct vma plain(unsigned first, unsigned end)
 	    .start = AT(first), .end = AT(end), .read = true, .write = true, .kind = VMA_ANON};
 }
 
+static void set(uint64_t *map, unsigned first, unsigned end)
+{
+	for (; first < end; first++)
+		map[first / 64] |= 1ull << (first % 64);
+}
+static void set_moved(const struct uffdio_move *m, uint64_t pages)
+{
+	unsigned slot = (unsigned)((m->dst - staging_slot_addr(0)) / PC_PAGE);
+
+	set(played.moved, slot, slot + (unsigned)pages);
+}
+
 static long play_busy(struct uffdio_move *m)
 {
 	const unsigned before = (unsigned)((AT(4) - m->src) / PC_PAGE);
 
+	set_moved(m, before);
 	m->move = before ? (int64_t)(before * PC_PAGE) : -EBUSY;
 	return before ? -EAGAIN : -EBUSY;
 }
@@ -124,6 +138,7 @@ static long play_ioctl(unsigned long request, void *arg)
 		played.sealed = staging_chunk_at(m->dst)->sealed;
 		if (played.busy)
 			return play_busy(m);
+		set_moved(m, m->len / PC_PAGE);
 		m->move = played.forgets ? -EEXIST : (int64_t)m->len;
 		return played.forgets ? -EEXIST : 0;
 	case UFFDIO_WAKE:
@@ -189,11 +204,14 @@ int __wrap_pagemap_unshared(const struct pagemap *pm, pc_addr start, pc_addr end
 
 int __wrap_pagemap_occupied(const struct pagemap *pm, pc_addr page)
 {
-	unsigned i = (unsigned)((page - START) / PC_PAGE);
+	const bool here = in_unit(page);
+	unsigned i = (unsigned)((page - (here ? START : staging_slot_addr(0))) / PC_PAGE);
 
 	(void)pm;
-	if (!in_unit(page) || played.forgets)
-		return !in_unit(page);
+	if (!here)
+		return played.moved[i / 64] >> (i % 64) & 1;
+	if (played.forgets)
+		return 0;
 	return (played.present[i / 64] | played.moving[i / 64]) >> (i % 64) & 1;
 }
 
@@ -209,11 +227,6 @@ static int mapping_at(int fd, pc_addr addr, struct vma *v)
 	return -ENOENT;
 }
 
-static void set(uint64_t *map, unsigned first, unsigned end)
-{
-	for (; first < end; first++)
-		map[first / 64] |= 1ull << (first % 64);
-}
 
 static void present(unsigned first, unsigned end)
 {
@@ -460,6 +473,22 @@ static void what_is_away_keeps_its_guard(void **state)
 	assert_string_equal(played.log, "register 2-6, guard 2-6, give 2-4, give 5-6");
 }
 
+/* A pager is at it; should the kernel refuse, it stays away. */
+static void so_does_what_is_on_its_way_home(void **state)
+{
+	const page_word away = page_make_same(7);
+
+	(void)state;
+	present(2, 4);
+	present(5, 6);
+	unit_words(unit, 4, 5);
+	unit_count(unit, 4, page_make(PAGE_RESIDENT, 0), away);
+	page_store(unit_word(unit, 4), page_make(PAGE_RETURNING, 0));
+	played.quiet = 2;
+	assert_int_equal(take(), 0);
+	assert_string_equal(played.log, "register 2-6, guard 2-6, give 2-4, give 5-6");
+}
+
 /* Noted by a hook, which sets the flag next: then it is not the pager's to take away. */
 static void what_the_program_is_about_to_keep_is_not_guarded(void **state)
 {
@@ -479,6 +508,7 @@ static void a_guard_that_is_refused_is_not_lost(void **state)
 	present(2, 6);
 	played.refuses = true;
 	assert_int_equal(take(), 0);
+	assert_string_equal(played.log, "register 2-6");
 	assert_true(unit->unguarded);
 	assert_false(forkless_lost());
 }
@@ -600,6 +630,7 @@ int main(void)
 	    CASE(what_nobody_keeps_is_given_where_nothing_is_certain),
 	    CASE(a_guard_that_is_refused_is_not_lost),
 	    CASE(what_is_away_keeps_its_guard),
+	    CASE(so_does_what_is_on_its_way_home),
 	    CASE(what_the_program_is_about_to_keep_is_not_guarded),
 	    CASE(a_guard_beside_a_change_may_be_lost),
 	    CASE(a_discard_is_over_when_the_page_is_gone),
