@@ -1095,13 +1095,13 @@ void pager_forkless_gone(pc_addr start, pc_addr end)
 	unblock_signals(old);
 }
 
-void pager_forkless_moved(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end)
+void pager_forkless_moved(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end, bool left)
 {
 	bool noted;
 
 	if (pager_silent() || !forkless_any() || !enter_host())
 		return;
-	noted = forkless_follow(page_floor(start), page_ceil(end), to, page_ceil(to_end));
+	noted = forkless_follow(page_floor(start), page_ceil(end), to, page_ceil(to_end), left);
 	leave_host();
 	if (!noted)
 		pager_exclude(to, to_end);

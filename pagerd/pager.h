@@ -114,7 +114,7 @@ bool pager_holds(pc_addr start, pc_addr end);
  */
 void pager_forkless(pc_addr start, pc_addr end, bool on);
 void pager_forkless_gone(pc_addr start, pc_addr end); /* what was mapped there */
-void pager_forkless_moved(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end); /* by mremap() */
+void pager_forkless_moved(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end, bool left); /* by mremap() */
 
 /*
  * EVICT=madvise: the hooks of mmap and its kin tell what they do, for that way of taking pages goes

@@ -254,7 +254,7 @@ HOOK(void *, mremap, (void *at, size_t len, size_t new_len, int flags, void *new
 	ret = remap(at, len, new_len, flags, new_at);
 	if (ret != MAP_FAILED)
 		pager_forkless_moved((pc_addr)at, (pc_addr)at + len, (pc_addr)ret,
-				     (pc_addr)ret + new_len);
+				     (pc_addr)ret + new_len, flags & MREMAP_DONTUNMAP);
 	if (known && ret != MAP_FAILED)
 		layout_note(ret, new_len);
 	if (known && (ret == MAP_FAILED || flags & MREMAP_DONTUNMAP))

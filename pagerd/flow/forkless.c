@@ -63,12 +63,17 @@ bool forkless_any(void)
 	return load_relaxed(&set.count) != 0;
 }
 
-bool forkless_follow(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end)
+bool forkless_follow(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end, bool left)
 {
-	bool ok = true;
+	bool hits, ok = true;
 
 	lock_take(&lock);
-	if (span_hits(&set, start, end))
+	hits = span_hits(&set, start, end);
+	if (to != start)
+		span_remove(&set, to, to_end);
+	if (to != start && !left)
+		span_remove(&set, start, end);
+	if (hits)
 		ok = add(to, to_end);
 	lock_release(&lock);
 	return ok;

@@ -31,9 +31,10 @@ bool forkless_any(void); /* without the lock: soon outdated */
 
 /*
  * [start, end) was remapped to [to, to_end), which is one mapping: what was noted of some of it, holds for
- * all of it there. The same result as forkless_add().
+ * all of it there, and what was noted there before for nothing. `left`: the old range is still mapped,
+ * or who knows. The same result as forkless_add().
  */
-bool forkless_follow(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end);
+bool forkless_follow(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end, bool left);
 
 /* MADV_DOFORK, where nothing is noted; no note is made in between. Whether it was done. */
 bool forkless_give(pc_addr start, pc_addr end);

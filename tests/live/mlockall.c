@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#define LEN    (2 * MIB)
+#define LEN    MIB
 #define ENOUGH (8 * MIB)
 
 int capset(cap_user_header_t header, const cap_user_data_t data);
