@@ -74,12 +74,18 @@ refuse_rather_than_kill || skip 'the cgroup cannot be kept from killing and swap
 limit $((256 << 20)) || skip 'the cgroup takes no limit'
 (spared) 2>/dev/null || skip 'a process cannot be spared when memory is out'
 
+# What of files is read in inside is charged to the cgroup, dropped at its limit, and waited for again.
+host_program=$build/tests/real/memory_limit
+libraries=$(ldd "$host_program" | grep -o '/[^ ]*') || fail 'the libraries of the program are not known'
+# shellcheck disable=SC2086 # one word a library
+cat "$host_program" "$library" $libraries >/dev/null || fail 'the program cannot be read'
+
 mkfifo "$scratch/to" "$scratch/from"
 (
 	echo "$BASHPID" >"$group/cgroup.procs" && spared &&
 		exec env PREDICOMP_COLD_AGE=1h PREDICOMP_MIN_RSS=0 PREDICOMP_MAX_CPU=100% \
 			PREDICOMP_CSV="$scratch/csv" LD_PRELOAD="$library" \
-			"$build/tests/real/memory_limit"
+			"$host_program"
 ) <"$scratch/to" >"$scratch/from" 2>"$scratch/host.err" &
 host=$!
 exec 3>"$scratch/to" 4<"$scratch/from"
