@@ -2,7 +2,6 @@
 
 #include "real.h"
 #include "threads.h"
-#include "base/sys.h"
 #include "pager.h"
 
 #include <linux/sched.h>

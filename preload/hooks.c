@@ -61,10 +61,15 @@ static enum effect effect_of(int advice)
 	}
 }
 
-/* That the flag is the program's is noted before it is there, and stays noted where it is refused. */
-static int keep_from_children(void *at, size_t len)
+/* Before the flag is there; a note may stay where that is refused, or taken back: flow/forkless.h. */
+static void note_forkless(const void *at, size_t len)
 {
 	pager_forkless((pc_addr)at, (pc_addr)at + len, true);
+}
+
+static int keep_from_children(void *at, size_t len)
+{
+	note_forkless(at, len);
 	return real.madvise(at, len, MADV_DONTFORK);
 }
 
@@ -125,12 +130,6 @@ static void each_range(const struct iovec *v, size_t n, void (*fn)(const void *,
 
 	for (size_t i = 0; i < n && i < IOV_MAX && copy_given(&one, &v[i], sizeof(one)); i++)
 		fn(one.iov_base, one.iov_len);
-}
-
-/* A note of what was given to children again may stay: flow/forkless.h. */
-static void note_forkless(const void *at, size_t len)
-{
-	pager_forkless((pc_addr)at, (pc_addr)at + len, true);
 }
 
 /* Of other processes' memory the kernel allows none of this advice; excluding ours costs little. */

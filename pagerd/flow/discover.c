@@ -40,7 +40,7 @@ static struct {
 	char *text;
 	pc_ns smaps_at;	  /* not before */
 	uint64_t unknown; /* bytes met in this walk whose flags are not known */
-	bool strays; /* the walk gives back what forkless_lost() tells of */
+	bool strays;	  /* the walk gives back what forkless_lost() tells of */
 	bool threads_ok;
 	uint32_t walk;
 	unsigned own_count;
@@ -92,14 +92,9 @@ bool discover_threads_ok(void)
 
 /* ---- the predicate -------------------------------------------------------------------------- */
 
-static bool is_private(const struct vma *v)
-{
-	return (v->kind == VMA_ANON || v->kind == VMA_HEAP) && !v->shared && !v->inode;
-}
-
 static bool plain_anonymous(const struct vma *v)
 {
-	return is_private(v) && v->read && v->write && !v->exec && v->end <= PC_ADDR_MAX;
+	return vma_private(v) && v->read && v->write && !v->exec && v->end <= PC_ADDR_MAX;
 }
 
 static bool flags_fine(const struct vma *v)
@@ -172,7 +167,7 @@ static bool give_stray(const struct vma *v)
 /* What was given, or could not be, has the next walk look again. */
 static void mend_stray(const struct vma *v)
 {
-	if (!kept_from_children(v) || !is_private(v) || ours(v) || forkless_hits(v->start, v->end))
+	if (!kept_from_children(v) || !vma_private(v) || ours(v) || forkless_hits(v->start, v->end))
 		return;
 	gate_enter(&world.gate, GATE_WORK);
 	if (give_stray(v))

@@ -122,8 +122,7 @@ static pc_addr unknown_until(pc_addr start, pc_addr end)
 
 static bool may_have_grown(const struct vma *v)
 {
-	return (v->kind == VMA_ANON || v->kind == VMA_HEAP) && !v->shared && !v->inode &&
-	       !pool_owns(v->start, v->end);
+	return vma_private(v) && !pool_owns(v->start, v->end);
 }
 
 pc_addr forget_tail(pc_addr start)

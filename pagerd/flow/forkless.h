@@ -16,7 +16,7 @@
  *       of smaps (flow/discover.h) gives to children what is not registered, and no page of which is
  *       noted. Before a fork there always is one. What the program marked or moved by the bare
  *       instruction is not noted, and may be given to children then: README, "Limits".
- * THREADS any; a lock held for a few stores. Threads of the program come with signals blocked.
+ * THREADS any; a lock held for a few stores, and by forkless_give() for one call. Threads of the program come with signals blocked.
  */
 #ifndef PC_FLOW_FORKLESS_H
 #define PC_FLOW_FORKLESS_H

@@ -120,8 +120,7 @@ static bool mapping_ok(pc_addr at, pc_addr *end)
 	if (world.mapping_at(world.maps, at, &v))
 		return false;
 	*end = v.end;
-	return v.start <= at && v.read && v.write && !v.exec && !v.shared && !v.inode &&
-	       (v.kind == VMA_ANON || v.kind == VMA_HEAP);
+	return v.start <= at && v.read && v.write && !v.exec && vma_private(&v);
 }
 
 /* Which of the pages [first, end) the program has not kept from its children itself. */

@@ -51,6 +51,12 @@ struct vma {
 	unsigned pkey;	/* ProtectionKey, 0 if not shown */
 };
 
+/* Anonymous memory of this process alone, whatever its protection. */
+static inline bool vma_private(const struct vma *v)
+{
+	return (v->kind == VMA_ANON || v->kind == VMA_HEAP) && !v->shared && !v->inode;
+}
+
 /* Return false to end the walk. */
 typedef bool vma_fn(const struct vma *vma, void *arg);
 

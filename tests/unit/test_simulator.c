@@ -460,16 +460,24 @@ static void set_kept(struct run r, bool on)
 	}
 }
 
-/* What a mapping grew by is as its last page was; what was left behind as what went. */
-static void keep_on(unsigned to, unsigned old_pages, unsigned pages, unsigned left)
+/* What the mapping that ends at `end` grew by is as its last page was. */
+static void keep_grown(unsigned end, unsigned pages)
 {
-	for (unsigned i = 0; i < pages; i++) {
-		sim.page[to + i].kept = sim.page[to + PC_MIN(i, old_pages - 1)].kept;
-		sim.page[to + i].followed = true;
+	for (unsigned i = end; i < end + pages; i++) {
+		sim.page[i].kept = sim.page[end - 1].kept;
+		sim.page[i].followed = true;
 	}
-	for (unsigned i = 0; left && i < old_pages; i++) {
-		sim.page[left + i].kept = sim.page[to + i].kept;
-		sim.page[left + i].followed = true;
+}
+
+/* And what was left behind is as what went. */
+static void keep_moved(struct run r, unsigned to, unsigned pages, bool keep_old)
+{
+	const unsigned old_pages = r.end - r.first;
+
+	keep_grown(to + old_pages, pages - old_pages);
+	for (unsigned i = 0; keep_old && i < old_pages; i++) {
+		sim.page[r.first + i].kept = sim.page[to + i].kept;
+		sim.page[r.first + i].followed = true;
 	}
 }
 
@@ -527,14 +535,14 @@ static int remap(struct run r, unsigned to, unsigned pages, bool keep_old)
 	if (passes_no_hook(both[0]) && passes_no_hook(both[1])) {
 		err = model_mremap(r.first, r.end, to, pages, keep_old);
 		if (!err)
-			keep_on(to, r.end - r.first, pages, keep_old ? r.first : 0);
+			keep_moved(r, to, pages, keep_old);
 		return err;
 	}
 	strike(r);
 	strike(target);
 	err = remap_seen(r, to, pages, keep_old);
 	if (!err)
-		keep_on(to, r.end - r.first, pages, keep_old ? r.first : 0);
+		keep_moved(r, to, pages, keep_old);
 	if (known && !err)
 		note(target);
 	if (known && (err || keep_old))
@@ -551,7 +559,7 @@ static int grow(struct run r, unsigned pages)
 	strike(r);
 	err = model_grow(r.end, pages);
 	if (!err)
-		keep_on(r.end - 1, 1, pages + 1, 0);
+		keep_grown(r.end, pages);
 	if (known)
 		note((struct run){r.first, err ? r.end : r.end + pages});
 	return err;

@@ -83,6 +83,7 @@ static void set(uint64_t *map, unsigned first, unsigned end)
 	for (; first < end; first++)
 		map[first / 64] |= 1ull << (first % 64);
 }
+
 static void set_moved(const struct uffdio_move *m, uint64_t pages)
 {
 	unsigned slot = (unsigned)((m->dst - staging_slot_addr(0)) / PC_PAGE);
@@ -226,7 +227,6 @@ static int mapping_at(int fd, pc_addr addr, struct vma *v)
 	}
 	return -ENOENT;
 }
-
 
 static void present(unsigned first, unsigned end)
 {
@@ -457,36 +457,31 @@ static void what_nobody_keeps_is_given_where_nothing_is_certain(void **state)
 	forkless_remove(AT(4), AT(5));
 }
 
-/* It had its guard before it left, and nothing else comes to lie there unreported. */
-static void what_is_away_keeps_its_guard(void **state)
+/* A guard around page 4, which is not at home and whose word is `w`, is taken back from the others. */
+static void take_back_around(page_word w)
 {
-	const page_word away = page_make_same(7);
-
-	(void)state;
 	present(2, 4);
 	present(5, 6);
 	unit_words(unit, 4, 5);
-	unit_count(unit, 4, page_make(PAGE_RESIDENT, 0), away);
-	page_store(unit_word(unit, 4), away);
+	unit_count(unit, 4, page_make(PAGE_RESIDENT, 0), page_make_same(7));
+	page_store(unit_word(unit, 4), w);
 	played.quiet = 2;
 	assert_int_equal(take(), 0);
 	assert_string_equal(played.log, "register 2-6, guard 2-6, give 2-4, give 5-6");
 }
 
+/* It had its guard before it left, and nothing else comes to lie there unreported. */
+static void what_is_away_keeps_its_guard(void **state)
+{
+	(void)state;
+	take_back_around(page_make_same(7));
+}
+
 /* A pager is at it; should the kernel refuse, it stays away. */
 static void so_does_what_is_on_its_way_home(void **state)
 {
-	const page_word away = page_make_same(7);
-
 	(void)state;
-	present(2, 4);
-	present(5, 6);
-	unit_words(unit, 4, 5);
-	unit_count(unit, 4, page_make(PAGE_RESIDENT, 0), away);
-	page_store(unit_word(unit, 4), page_make(PAGE_RETURNING, 0));
-	played.quiet = 2;
-	assert_int_equal(take(), 0);
-	assert_string_equal(played.log, "register 2-6, guard 2-6, give 2-4, give 5-6");
+	take_back_around(page_make(PAGE_RETURNING, 0));
 }
 
 /* Noted by a hook, which sets the flag next: then it is not the pager's to take away. */
