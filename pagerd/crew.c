@@ -65,11 +65,12 @@ int crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *
 	top = (char *)m->stack + CREW_STACK;
 	m->fn = fn;
 	m->arg = arg;
-	store_relaxed(&m->tid_word, 1);
+	store_relaxed(&m->tid, 0);	/* who ended by itself was not joined */
+	store_release(&m->tid_word, 1); /* pairs with crew_tid */
 	tid = start_thread(m, top);
 	if (tid < 0)
 		store_relaxed(&m->tid_word, 0);
-	m->tid = (int)tid;
+	store_release(&m->tid, (int)tid); /* pairs with crew_tid */
 	return tid < 0 ? (int)tid : 0;
 }
 
@@ -89,7 +90,12 @@ void crew_join(struct crew_member *m)
 		sys_futex_wait_shared(&m->tid_word, 1, 0);
 	while (m->tid > 0 && SYS3(__NR_tgkill, sys_getpid(), m->tid, 0) == 0)
 		sys_yield();
-	m->tid = 0;
+	store_relaxed(&m->tid, 0);
+}
+
+int crew_tid(const struct crew_member *m)
+{
+	return load_acquire(&m->tid_word) ? load_acquire(&m->tid) : 0; /* pairs with crew_start */
 }
 
 void crew_forget(struct crew_member *m)

@@ -16,7 +16,7 @@
 struct crew_member {
 	void *stack; /* CREW_STACK bytes, kept for the next thread */
 	uint32_t tid_word; /* not zero while the thread lives; futex, woken by the kernel */
-	int tid;
+	int tid; /* atomic */
 	bool refused; /* for the moment, when it was last asked for */
 	int (*fn)(void *);
 	void *arg;
@@ -33,6 +33,8 @@ int crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *
  */
 void crew_stock(const struct crew_member *m);
 void crew_join(struct crew_member *m);
+/* The number of a thread that was started and has not ended; 0 where there is none, or just before it is known. */
+int crew_tid(const struct crew_member *m);
 /* After a fork the thread does not exist; its stack can be used again. */
 void crew_forget(struct crew_member *m);
 

@@ -71,7 +71,7 @@ static struct {
 	struct lock lock; /* all of this, and every host call */
 	struct mask mask; /* of the thread that holds it */
 	int pid;	  /* whose pager this is: a vfork child shares our memory, not our pager */
-	int witness;	  /* the work thread's number, which is seldom a thread's elsewhere; or 0 */
+	int pauser;	  /* number of a thread between pause and continue, if one is known, or 0 */
 	bool started;
 	bool quit;
 	bool filtered; /* has quit, and the program's system calls are filtered */
@@ -721,9 +721,7 @@ static void work_life(void)
 static int work_main(void *unused)
 {
 	(void)unused;
-	store_release(&host.witness, (int)sys_gettid()); /* pairs with is_ours */
 	work_life();
-	store_release(&host.witness, 0);
 	return 0;
 }
 
@@ -752,30 +750,34 @@ bool pager_silent(void)
 	return !host.started || load_relaxed(&host.filtered);
 }
 
+/* The number of a thread that only our process has, or 0 where none is known. */
+static int witness(void)
+{
+	const int work = crew_tid(&crew.work_member);
+
+	return work ? work : load_acquire(&host.pauser); /* pairs with pager_pause */
+}
+
 /*
  * False for a process that shares or copies our memory without being who started the pager. In a PID
- * namespace of its own it may have our number, but seldom the work thread's as well. While there is no
- * such thread nothing is away, and the number alone decides.
+ * namespace of its own it may have our number, but seldom our witness's as well. Where there is no witness
+ * the number alone decides.
  */
 static bool is_ours(void)
 {
-	const int witness = load_acquire(&host.witness); /* pairs with work_main */
+	const int tid = witness();
 
 	if (pager_silent() || sys_getpid() != host.pid)
 		return false;
-	return !witness || task_alive(witness) || load_acquire(&host.witness) != witness;
+	return !tid || task_alive(tid) || witness() != tid;
 }
 
-static bool enter_host(void)
+static void take_host(void)
 {
-	struct mask old;
+	const struct mask old = block_signals();
 
-	if (!is_ours())
-		return false;
-	old = block_signals();
 	lock_take(&host.lock);
 	host.mask = old;
-	return true;
 }
 
 static void leave_host(void)
@@ -784,6 +786,18 @@ static void leave_host(void)
 
 	lock_release(&host.lock);
 	unblock_signals(old);
+}
+
+static bool enter_host(void)
+{
+	if (!is_ours())
+		return false;
+	take_host();
+	/* Who held it until now may have left a witness where there was none. */
+	if (is_ours())
+		return true;
+	leave_host();
+	return false;
 }
 
 static void poke(void)
@@ -922,18 +936,24 @@ static void continue_inside(void)
 	go_on();
 }
 
-void pager_pause(enum pc_inert reason)
+bool pager_pause(enum pc_inert reason)
 {
 	if (!enter_host())
-		return;
+		return false;
 	pause_inside(reason);
+	store_release(&host.pauser, (int)sys_gettid()); /* pairs with witness */
 	leave_host();
+	return true;
 }
 
 void pager_continue(void)
 {
-	if (!enter_host())
+	if (pager_silent())
 		return;
+	take_host();
+	/* Others may still be at it; which ones is not known. */
+	if (host.pauser == (int)sys_gettid())
+		store_release(&host.pauser, 0);
 	continue_inside();
 	leave_host();
 }
@@ -992,8 +1012,8 @@ static void reset_in_child(pc_addr control)
 {
 	host.forking = false;
 	host.pauses = 0;
+	host.pauser = 0;
 	host.pid = (int)sys_getpid();
-	host.witness = 0;
 	lock_reset(&host.lock);
 	crew_forget(&crew.work_member);
 	for (unsigned i = 0; i < PAGERS_MAX; i++)

@@ -50,10 +50,11 @@ const char *pager_inert_text(enum pc_inert reason); /* "not managed: " and why *
 
 /*
  * Restores everything, unregisters everything, ends every pager thread. When it returns the process
- * is as if the library were not loaded. Calls nest; each needs its pager_continue(). Used around
+ * is as if the library were not loaded. Calls nest; each that returned true needs its pager_continue(),
+ * from the same thread. False, and nothing is done, in a process that is not the pager's. Used around
  * calls that a second thread must not see: identity, namespaces.
  */
-void pager_pause(enum pc_inert reason);
+bool pager_pause(enum pc_inert reason);
 void pager_continue(void);
 
 /* The same, for good: there is no way back. */

@@ -293,11 +293,11 @@ HOOK(void *, realloc, (void *block, size_t size))
 #define IDENTITY(name, params, args)                                                               \
 	HOOK(int, name, params)                                                                    \
 	{                                                                                          \
-		int ret;                                                                           \
+		const bool paused = pager_pause(PC_INERT_IDENTITY);                                \
+		const int ret = real.name args;                                                    \
                                                                                                    \
-		pager_pause(PC_INERT_IDENTITY);                                                    \
-		ret = real.name args;                                                              \
-		pager_continue();                                                                  \
+		if (paused)                                                                        \
+			pager_continue();                                                          \
 		return ret;                                                                        \
 	}
 
@@ -319,13 +319,15 @@ IDENTITY(setns, (int fd, int kind), (fd, kind))
 /* Of a thread with descriptors of its own, those would not be looked at (kernel/pins.h). */
 HOOK(int, unshare, (int flags))
 {
+	bool paused;
 	int ret;
 
 	if (pager_follows() && flags & CLONE_FILES)
 		pager_quit(PC_INERT_PINNED);
-	pager_pause(PC_INERT_IDENTITY);
+	paused = pager_pause(PC_INERT_IDENTITY);
 	ret = real.unshare(flags);
-	pager_continue();
+	if (paused)
+		pager_continue();
 	return ret;
 }
 

@@ -8,11 +8,14 @@
 #include <pthread.h>
 #include <sched.h>
 
-#define LEN   (4 * MIB)
-#define STACK (256ul << 10)
-#define STUCK 20u /* seconds */
+#define LEN    (4 * MIB)
+#define STACK  (256ul << 10)
+#define STUCK  20u /* seconds */
+#define TIMES  20u
+#define PAUSED 30u
 
-static char *memory;
+static char *memory, *stack;
+static bool enough;
 
 /* The first process of a namespace has no alarm that would end it. */
 static void *watch(void *unused)
@@ -22,29 +25,54 @@ static void *watch(void *unused)
 	return unused;
 }
 
+/* Another thread of the process itself has the pager pause all the time. */
+static void *pause_pager(void *unused)
+{
+	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED)) {
+		HOST_CHECK(unshare(0) == 0);
+		usleep(100);
+	}
+	return unused;
+}
+
 /* Calls that the pager has a part in, the first of them for its threads. */
 static int share(void *unused)
 {
 	(void)unused;
 	if (getpid() != 1 || setgid(getgid()) || mlock(memory, PAGE) || munlock(memory, PAGE))
 		return 1;
+	for (unsigned i = 0; i < TIMES; i++)
+		if (unshare(0))
+			return 1;
 	return host_same(memory, LEN, 1) ? 2 : 1;
+}
+
+static void have_shared(void)
+{
+	const int flags = CLONE_VM | CLONE_VFORK | CLONE_NEWPID | SIGCHLD;
+
+	HOST_CHECK(host_reap(clone(share, stack + STACK, flags, NULL)) == 2);
+	HOST_CHECK(host_same(memory, LEN, 1));
 }
 
 static int first_of_namespace(void)
 {
-	const int flags = CLONE_VM | CLONE_VFORK | CLONE_NEWPID | SIGCHLD;
-	char *stack = host_map(STACK);
-	pthread_t t;
+	pthread_t t, pauser;
 
 	HOST_CHECK(getpid() == 1);
 	HOST_CHECK(pthread_create(&t, NULL, watch, NULL) == 0);
+	stack = host_map(STACK);
 	memory = host_cold(LEN, 1);
 	for (unsigned i = 0; i < 3; i++) {
-		HOST_CHECK(host_reap(clone(share, stack + STACK, flags, NULL)) == 2);
-		HOST_CHECK(host_same(memory, LEN, 1));
+		have_shared();
 		host_turn_cold(memory, LEN, 1);
 	}
+	HOST_CHECK(pthread_create(&pauser, NULL, pause_pager, NULL) == 0);
+	for (unsigned i = 0; i < PAUSED; i++)
+		have_shared();
+	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+	HOST_CHECK(pthread_join(pauser, NULL) == 0);
+	host_turn_cold(memory, LEN, 1);
 	HOST_CHECK(host_same(memory, LEN, 1));
 	return 0;
 }
