@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 
 #define CPU_WORDS      16u
 #define PF_IO_WORKER   0x00000010u
@@ -26,9 +27,14 @@ int task_each(task_fn *fn, void *arg)
 	return err;
 }
 
+/* Who is taken for dead is lost: it has to be said twice. */
 bool task_alive(int tid)
 {
-	return SYS3(__NR_tgkill, sys_getpid(), tid, 0) != -ESRCH;
+	const siginfo_t nothing = {.si_code = SI_QUEUE};
+	const long pid = sys_getpid();
+
+	return SYS3(__NR_tgkill, pid, tid, 0) != -ESRCH ||
+	       SYS4(__NR_rt_tgsigqueueinfo, pid, tid, 0, &nothing) != -ESRCH;
 }
 
 int64_t task_robust_list(int tid)
