@@ -691,7 +691,7 @@ static void work_life(void)
 	int err;
 	pc_ns wait = options.min_rss <= LOOK_SMALL ? PC_MS : LOOK_FIRST;
 
-	/* Most children end, or become another program, before they are worth a segment. */
+	/* Most processes end, or become another program, before they are worth a segment. */
 	if (!begun)
 		sleep_until_asked(wait);
 	crew_stock(&crew.work_member);
@@ -867,18 +867,16 @@ static void copy_program(const char *program)
 }
 
 /* Where it cannot be told, what lies beside the block stays with it. */
-static void find_home(void)
+static void note_home(pc_addr local)
 {
-	long maps = sys_open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC);
-	int64_t control = task_robust_list((int)sys_gettid());
-	struct vma v;
+	const int64_t control = task_robust_list((int)sys_gettid());
+	struct pc_span home;
 
-	if (maps < 0)
+	if (control <= 0)
 		return;
-	if (control > 0 && (!vma_query((int)maps, (pc_addr)control, &v) ||
-			    !vma_search((int)maps, (pc_addr)control, &v)))
-		thread_set_home((struct pc_span){v.start, v.end});
-	sys_close((int)maps);
+	home = thread_around((pc_addr)control);
+	home.start = PC_MIN(home.start, page_floor(local));
+	thread_set_home(home);
 }
 
 void pager_begin_counting(void)
@@ -892,18 +890,16 @@ void pager_begin_counting(void)
 	unblock_signals(old);
 }
 
-int pager_start(const char *program)
+int pager_start(const char *program, const void *local)
 {
 	struct mask old = block_signals();
 	int err;
 
 	copy_program(program);
-	find_home();
+	note_home((pc_addr)local);
 	log_set_level((enum log_level)options.log);
 	log_set_borrow(borrow_stderr);
-	err = segment_start(host.program);
-	if (!err)
-		err = start_work();
+	err = start_work();
 	host.pid = (int)sys_getpid();
 	host.started = !err;
 	if (err)

@@ -34,11 +34,13 @@ enum pc_inert {
 };
 
 /*
- * Starts the work thread; `options` (base/options.h) has been filled. `program` is kept by value.
+ * Starts the work thread; `options` (base/options.h) has been filled. `program` is kept by value. From
+ * `local`, the lowest word that callers of this library have in the first thread's storage, up to its
+ * control block nothing is ever managed. By the first thread, before the program runs.
  * 0, or -errno: the process is then left alone. Takes a few dozen microseconds: all else happens
- * on the work thread.
+ * on the work thread, and not in processes that end before.
  */
-int pager_start(const char *program);
+int pager_start(const char *program, const void *local);
 
 /*
  * Records that this process is left alone for `reason` without starting anything: what

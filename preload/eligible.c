@@ -165,28 +165,16 @@ static bool listed(const char *list, struct program p)
 	return text_list_has(list, p.called) || text_list_has(list, p.file);
 }
 
-static bool has_address(const struct dl_phdr_info *object, uintptr_t at)
-{
-	for (unsigned i = 0; i < object->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
-
-		if (part->p_type == PT_LOAD &&
-		    at - object->dlpi_addr - part->p_vaddr < part->p_memsz)
-			return true;
-	}
-	return false;
-}
-
 enum comes_first { NEITHER, WE, LIBC };
 
 static int who_comes(struct dl_phdr_info *object, size_t size, void *unused)
 {
 	(void)size;
 	(void)unused;
-	if (has_address(object, (uintptr_t)&eligible))
+	if (real_object_has(object, (const void *)&eligible))
 		return WE;
 	/* A function that nobody else defines, or takes the address of. */
-	return has_address(object, (uintptr_t)&gnu_get_libc_version) ? LIBC : NEITHER;
+	return real_object_has(object, (const void *)&gnu_get_libc_version) ? LIBC : NEITHER;
 }
 
 /* Two would each take the other's threads for the program's, and the other's memory. */

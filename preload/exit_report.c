@@ -29,10 +29,13 @@ static char rendered[TEXT_BYTES]; /* too large for an unknown stack */
 
 static void make_absolute(const char *path, char *out)
 {
-	struct text t = text_begin(out, PATH_BYTES);
+	struct text t;
 
+	if (!path[0])
+		return;
+	t = text_begin(out, PATH_BYTES);
 	/* The kernel's answer begins with "(unreachable)" when there is no path to here. */
-	if (path[0] && path[0] != '/' && SYS2(__NR_getcwd, out, PATH_MAX) > 0 && out[0] == '/') {
+	if (path[0] != '/' && SYS2(__NR_getcwd, out, PATH_MAX) > 0 && out[0] == '/') {
 		t.len = strlen(out);
 		text_char(&t, '/');
 	}

@@ -8,6 +8,11 @@
 
 static __thread bool prepared; /* between pager_fork_before() and its second half */
 
+const void *fork_local(void)
+{
+	return &prepared;
+}
+
 /* A vfork child that forks on is not the pager's: the grandchild is left alone by pager.h's rules.
  */
 static void before(void)

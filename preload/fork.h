@@ -16,6 +16,9 @@
  */
 int fork_register(void);
 
+/* What of a thread's own storage is used around a fork. */
+const void *fork_local(void);
+
 /* A fork-like system call through libc's syscall(). */
 long fork_raw(long nr, long a, long b, long c, long d, long e);
 

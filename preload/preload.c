@@ -72,6 +72,14 @@ static void leave_alone(enum pc_inert reason)
 	pager_refuse(reason);
 }
 
+/* Of what hooks have in each thread's storage. */
+static const void *lowest_local(void)
+{
+	const char *const error = (const char *)&errno, *const fork = fork_local();
+
+	return PC_MIN(error, fork);
+}
+
 static void manage(const char *argv0)
 {
 	enum pc_inert why_not = eligible_unwatched();
@@ -84,7 +92,7 @@ static void manage(const char *argv0)
 		program = program_names(argv0, path);
 		why_not = eligible(program);
 	}
-	if (!why_not && (fork_register() || pager_start(program.called)))
+	if (!why_not && (fork_register() || pager_start(program.called, lowest_local())))
 		why_not = PC_INERT_NO_THREAD;
 	if (why_not)
 		leave_alone(why_not);

@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 
 #define ERRNO_MAX 4095
 
@@ -64,11 +65,39 @@ static size_t size_unknown(void *block)
 	return 0;
 }
 
+bool real_object_has(const struct dl_phdr_info *object, const void *fn)
+{
+	for (unsigned i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+
+		if (part->p_type == PT_LOAD &&
+		    (uintptr_t)fn - object->dlpi_addr - part->p_vaddr < part->p_memsz)
+			return true;
+	}
+	return false;
+}
+
+struct asked {
+	const void *fn, *object;
+};
+
+static int look_for(struct dl_phdr_info *object, size_t size, void *arg)
+{
+	struct asked *a = arg;
+
+	(void)size;
+	if (!real_object_has(object, a->fn))
+		return 0;
+	a->object = object->dlpi_phdr;
+	return 1;
+}
+
 const void *real_object_of(const void *fn)
 {
-	Dl_info info;
+	struct asked a = {fn, NULL};
 
-	return dladdr(fn, &info) ? info.dli_fbase : NULL;
+	dl_iterate_phdr(look_for, &a);
+	return a.object;
 }
 
 /* One allocator must not be asked about the blocks of another. */

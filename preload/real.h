@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -98,7 +99,14 @@ extern struct real real;
 
 void real_resolve(void);
 
-/* Where the object that has `fn` begins, NULL if it is in none. */
+struct dl_phdr_info;
+
+bool real_object_has(const struct dl_phdr_info *object, const void *fn);
+
+/*
+ * What tells the object that has `fn` from others, NULL if it is in none. Not by dladdr(), which reads
+ * all of the object's symbols: 25 us for libc's.
+ */
 const void *real_object_of(const void *fn);
 
 /*

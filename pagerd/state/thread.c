@@ -38,6 +38,12 @@ void thread_fork_child(int tid, pc_addr control)
 	thread_add(tid, control, stack);
 }
 
+struct pc_span thread_around(pc_addr control)
+{
+	return (struct pc_span){page_floor(control - CONTROL_BEFORE),
+				page_floor(control + CONTROL_AFTER)};
+}
+
 void thread_set_home(struct pc_span home)
 {
 	first_home = home;
@@ -145,8 +151,8 @@ pc_addr thread_top(pc_addr start, pc_addr end)
 
 static void mark(pc_addr base, pc_addr control, uint64_t *pages)
 {
-	pc_addr start = PC_MAX(page_floor(control - CONTROL_BEFORE), base);
-	pc_addr end = PC_MIN(page_floor(control + CONTROL_AFTER), base + PC_UNIT);
+	const struct pc_span around = thread_around(control);
+	const pc_addr start = PC_MAX(around.start, base), end = PC_MIN(around.end, base + PC_UNIT);
 
 	for (pc_addr at = start; at < end; at += PC_PAGE)
 		pages[page_in_unit(at) / 64] |= 1ull << (page_in_unit(at) % 64);

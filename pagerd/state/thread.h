@@ -19,6 +19,7 @@
  *         storage, and what the program maps later comes to lie beside it, in the same mapping for
  *         the kernel. So its place is noted before the program runs (`home`), is never managed, and
  *         keeps nothing beside it from being managed.
+ *         What the kernel touches of a block is looked for around its robust list: in thread_around().
  * THREADS home: set at start-up. creating, born: any. The walk and the questions: the work thread.
  *         The lock is held for a few stores; signals are blocked by pager.c.
  */
@@ -39,6 +40,7 @@ struct known_thread {
 void thread_reset(void); /* home stays where it is */
 /* Of the threads there were, the one with this control block lives on, as `tid`. */
 void thread_fork_child(int tid, pc_addr control);
+struct pc_span thread_around(pc_addr control); /* the pages of its block */
 void thread_set_home(struct pc_span home);
 struct pc_span thread_home(void); /* empty when it is not known */
 void thread_creating(int by);	  /* +1, -1 */

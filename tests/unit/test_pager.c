@@ -18,6 +18,7 @@
 #include "base/sys.h"
 #include "crew.h"
 #include "pager.h"
+#include "segment.h"
 
 #include <errno.h>
 
@@ -30,6 +31,8 @@ static struct {
 	uint32_t refused; /* which of them, from 1 on; 0: none */
 	int refusal;	  /* what the answer is then */
 	bool no_work;	  /* the work thread is refused for the moment */
+	bool counted;	  /* there was a segment when the first work thread was made */
+	unsigned works;
 } played;
 
 int __real_crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg);
@@ -40,6 +43,8 @@ int __wrap_crew_start(struct crew_member *m, const char *use, int (*fn)(void *),
 	if (!strcmp(use, "pager") &&
 	    add_acq_rel(&played.begun, 1u) + 1 == load_acquire(&played.refused))
 		return played.refusal;
+	if (!strcmp(use, "work") && !played.works++)
+		played.counted = segment_started();
 	if (!strcmp(use, "work") && played.no_work) {
 		m->refused = true;
 		return -EAGAIN;
@@ -69,6 +74,14 @@ static enum pc_run_state state_once(bool (*decided)(void))
 	while (!decided() && sys_monotonic() < until)
 		sys_yield();
 	return state();
+}
+
+/* What a process that ends at once pays for is the thread. */
+static void test_no_segment_is_begun_before_there_is_a_thread(void **unused)
+{
+	(void)unused;
+	assert_false(played.counted);
+	assert_true(segment_started());
 }
 
 static void test_all_pagers_run(void **unused)
@@ -160,6 +173,7 @@ static void begin_options(void)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_no_segment_is_begun_before_there_is_a_thread),
 	    cmocka_unit_test(test_all_pagers_run),
 	    cmocka_unit_test(test_none_runs_when_one_cannot),
 	    cmocka_unit_test(test_all_run_the_next_time),
@@ -170,7 +184,7 @@ int main(void)
 	int failed;
 
 	begin_options();
-	if (pager_start("test_pager"))
+	if (pager_start("test_pager", &errno))
 		return 1;
 	if (state_once(has_decided) == PC_STATE_INERT) {
 		puts("SKIP: no pager can run here: see `predicomp check`");
