@@ -12,6 +12,7 @@
 #define READY_BYTES 16384u
 #define TRIES	    20u
 #define LONGER	    (PC_MS / 4)
+#define SEEN_ON	    (100 * PC_MS) /* no thread is to be seen for so long after its end */
 
 static int enter(void *member)
 {
@@ -82,13 +83,18 @@ void crew_stock(const struct crew_member *m)
 
 /*
  * The kernel's wake at exit is on a shared futex, and comes while the thread can still be seen:
- * unshare(2), or a look into /proc, would find it. So the word alone is not enough.
+ * unshare(2), or a look into /proc, would find it. So the word alone is not enough. For ever it is not
+ * seen: the number of a thread that has long ended by itself may be another one's.
  */
 void crew_join(struct crew_member *m)
 {
+	pc_ns until;
+
 	while (load_acquire(&m->tid_word)) /* pairs with the kernel's clearing */
 		sys_futex_wait_shared(&m->tid_word, 1, 0);
-	while (m->tid > 0 && SYS3(__NR_tgkill, sys_getpid(), m->tid, 0) == 0)
+	until = sys_monotonic() + SEEN_ON;
+	while (m->tid > 0 && sys_monotonic() < until &&
+	       SYS3(__NR_tgkill, sys_getpid(), m->tid, 0) == 0)
 		sys_yield();
 	store_relaxed(&m->tid, 0);
 }

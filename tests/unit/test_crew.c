@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -99,6 +100,19 @@ static void test_who_may_not_is_not_kept(void **unused)
 	crew_join(&member);
 }
 
+/* Since it ended by itself its number has become another thread's: this one's, for one. */
+static void test_another_thread_is_not_waited_for(void **unused)
+{
+	(void)unused;
+	assert_int_equal(start_after(0, 0), 0);
+	while (crew_tid(&member))
+		sys_yield();
+	member.tid = (int)sys_gettid();
+	alarm(60);
+	expect_run();
+	alarm(0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -107,6 +121,7 @@ int main(void)
 	    cmocka_unit_test(test_nobody_waits_for_ever),
 	    cmocka_unit_test(test_nobody_waits_twice),
 	    cmocka_unit_test(test_who_may_not_is_not_kept),
+	    cmocka_unit_test(test_another_thread_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
