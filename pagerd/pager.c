@@ -44,6 +44,7 @@
 #define PAGERS_MAX    64u
 #define LOOK_FIRST    (100 * PC_MS) /* how soon after its start a process is looked at */
 #define LOOK_EVERY    PC_SEC
+#define FORK_PATIENCE (5 * PC_SEC) /* a fork that copies much takes as long */
 #define LOOK_SMALL    (64ull << 10) /* MIN_RSS up to here: look without delay */
 #define MAP_SHARE     4u	    /* of vm.max_map_count that may be registered runs */
 #define PROGRAM_BYTES 32u
@@ -60,6 +61,8 @@ enum request {
 	REQUEST_PHASE,
 	REQUEST_END_SAMPLING,
 };
+
+#define SIGNAL(number) (1ull << ((number)-1))
 
 /* What a thread had blocked before it came here. */
 struct mask {
@@ -78,6 +81,8 @@ static struct {
 	unsigned pauses;
 	bool forking; /* between before and parent or child, with lock held */
 	bool fork_paused;
+	uint32_t still;	 /* the same, and nothing is away */
+	uint32_t missed; /* somebody could not wait for the lock then */
 	char program[PROGRAM_BYTES];
 } host;
 
@@ -727,14 +732,18 @@ static int work_main(void *unused)
 
 /* ---- host calls ----------------------------------------------------------------------------- */
 
-static struct mask block_signals(void)
+static struct mask block(uint64_t signals)
 {
 	struct mask old = {0};
-	uint64_t all = ~0ull;
 
 	old.blocked =
-	    !SYS4(__NR_rt_sigprocmask, SIG_SETMASK, &all, &old.signals, sizeof(old.signals));
+	    !SYS4(__NR_rt_sigprocmask, SIG_BLOCK, &signals, &old.signals, sizeof(old.signals));
 	return old;
+}
+
+static struct mask block_signals(void)
+{
+	return block(~0ull);
 }
 
 static void unblock_signals(struct mask old)
@@ -772,12 +781,30 @@ static bool is_ours(void)
 	return !tid || task_alive(tid) || witness() != tid;
 }
 
-static void take_host(void)
+/*
+ * libc's fork waits for locks of its own between our two halves, and whoever holds one of those may come
+ * here. Nothing is away then. After a while it goes on as if nobody managed anything, and so it stays.
+ */
+static bool cannot_wait(void)
+{
+	if (!load_seq(&host.still))
+		return false;
+	store_seq(&host.missed, 1u); /* Dekker with pager_fork_parent */
+	return load_seq(&host.still) != 0;
+}
+
+static bool take_host(void)
 {
 	const struct mask old = block_signals();
 
-	lock_take(&host.lock);
+	while (!lock_take_for(&host.lock, FORK_PATIENCE)) {
+		if (!cannot_wait())
+			continue;
+		unblock_signals(old);
+		return false;
+	}
 	host.mask = old;
+	return true;
 }
 
 static void leave_host(void)
@@ -790,9 +817,8 @@ static void leave_host(void)
 
 static bool enter_host(void)
 {
-	if (!is_ours())
+	if (!is_ours() || !take_host())
 		return false;
-	take_host();
 	/* Who held it until now may have left a witness where there was none. */
 	if (is_ours())
 		return true;
@@ -932,32 +958,38 @@ static void continue_inside(void)
 	go_on();
 }
 
-bool pager_pause(enum pc_inert reason)
+int pager_pause(enum pc_inert reason)
 {
+	const int tid = (int)sys_gettid();
+	int pid;
+
 	if (!enter_host())
-		return false;
+		return 0;
 	pause_inside(reason);
-	store_release(&host.pauser, (int)sys_gettid()); /* pairs with witness */
+	/* A handler that waits to run here may fork: its child has not paused. */
+	pid = host.pid;
+	/* The first thread's number is the process's: it tells nobody apart. */
+	if (tid != pid)
+		store_release(&host.pauser, tid); /* pairs with witness */
 	leave_host();
-	return true;
+	return pid;
 }
 
-void pager_continue(void)
+void pager_continue(int paused)
 {
-	if (pager_silent())
+	if (!paused || pager_silent() || !take_host())
 		return;
-	take_host();
 	/* Others may still be at it; which ones is not known. */
 	if (host.pauser == (int)sys_gettid())
 		store_release(&host.pauser, 0);
+	if (paused != host.pid)
+		pause_inside(PC_INERT_IDENTITY);
 	continue_inside();
 	leave_host();
 }
 
-void pager_quit(enum pc_inert reason)
+static void quit_inside(enum pc_inert reason)
 {
-	if (!enter_host())
-		return;
 	if (!host.quit && !host.pauses)
 		stop_work(reason);
 	if (!host.quit) {
@@ -967,6 +999,13 @@ void pager_quit(enum pc_inert reason)
 	host.quit = true;
 	store_relaxed(&host.filtered, host.filtered || reason == PC_INERT_SECCOMP);
 	show(PC_STATE_INERT, reason);
+}
+
+void pager_quit(enum pc_inert reason)
+{
+	if (!enter_host())
+		return;
+	quit_inside(reason);
 	leave_host();
 }
 
@@ -984,7 +1023,14 @@ bool pager_fork_before(void)
 		pause_inside(PC_INERT_FORKING);
 	/* Last, for the work thread asks as well. */
 	mapped_freeze();
+	store_seq(&host.still, 1u);
 	return true;
+}
+
+static bool end_of_stillness(void)
+{
+	store_seq(&host.still, 0u); /* Dekker with cannot_wait */
+	return load_seq(&host.missed) != 0;
 }
 
 void pager_fork_parent(void)
@@ -993,6 +1039,8 @@ void pager_fork_parent(void)
 		return;
 	host.forking = false;
 	mapped_thaw();
+	if (end_of_stillness())
+		quit_inside(PC_INERT_EXCLUDED);
 	/* A child that forks is here to stay; where there is no memory for it, nothing is counted. */
 	pager_begin_counting();
 	segment_count(PC_V_forks);
@@ -1035,6 +1083,7 @@ void pager_fork_child(pc_addr control)
 
 	if (!host.forking)
 		return;
+	host.quit |= end_of_stillness();
 	reset_in_child(control);
 	if (segment_leave() || host.quit || start_work())
 		show(PC_STATE_INERT, host.quit ? (enum pc_inert)crew.reason : PC_INERT_NO_THREAD);
@@ -1067,21 +1116,35 @@ static bool try_hold(pc_addr start, pc_addr end, uint32_t *hold)
 	return *hold != 0;
 }
 
-uint32_t pager_hold(pc_addr start, pc_addr end)
+struct pager_held pager_hold(pc_addr start, pc_addr end)
 {
-	uint32_t hold;
+	/* These tell a thread of what it did wrong itself, in realloc() for one. */
+	const uint64_t own = SIGNAL(SIGSEGV) | SIGNAL(SIGBUS) | SIGNAL(SIGILL) | SIGNAL(SIGFPE) |
+			     SIGNAL(SIGTRAP) | SIGNAL(SIGSYS) | SIGNAL(SIGABRT);
+	const struct mask old = block(~own);
+	struct pager_held held = {.signals = old.signals, .blocked = old.blocked};
 
-	while (!try_hold(start, end, &hold))
+	while (!try_hold(start, end, &held.number))
 		sys_yield();
-	return hold;
+	if (!held.number)
+		unblock_signals(old);
+	return held;
 }
 
-void pager_release(uint32_t hold)
+static void let_signals(struct pager_held held)
 {
-	if (!hold || !enter_host())
+	unblock_signals((struct mask){.signals = held.signals, .blocked = held.blocked});
+}
+
+void pager_release(struct pager_held held)
+{
+	if (!held.number)
 		return;
-	exclude_release(hold);
-	leave_host();
+	if (enter_host()) {
+		exclude_release(held.number);
+		leave_host();
+	}
+	let_signals(held);
 }
 
 void pager_forkless(pc_addr start, pc_addr end, bool on)
@@ -1153,13 +1216,11 @@ bool pager_is_mapped(pc_addr start, pc_addr end)
 	return all;
 }
 
-unsigned pager_discard_begin(pc_addr start, pc_addr end)
+struct pager_held pager_discard_begin(pc_addr start, pc_addr end)
 {
-	struct mask old = block_signals();
-	unsigned held = mapped_hold(start, end);
+	const struct mask old = block_signals();
 
-	unblock_signals(old);
-	return held;
+	return (struct pager_held){old.signals, mapped_hold(start, end), old.blocked};
 }
 
 /* The gate is closed by a thread of the program here, and here alone. */
@@ -1173,12 +1234,10 @@ void pager_forget(pc_addr start, pc_addr end)
 	leave_host();
 }
 
-void pager_discard_end(unsigned held)
+void pager_discard_end(struct pager_held held)
 {
-	struct mask old = block_signals();
-
-	mapped_release(held);
-	unblock_signals(old);
+	mapped_release(held.number);
+	let_signals(held);
 }
 
 bool pager_holds(pc_addr start, pc_addr end)

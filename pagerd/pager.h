@@ -52,12 +52,14 @@ const char *pager_inert_text(enum pc_inert reason); /* "not managed: " and why *
 
 /*
  * Restores everything, unregisters everything, ends every pager thread. When it returns the process
- * is as if the library were not loaded. Calls nest; each that returned true needs its pager_continue(),
- * from the same thread. False, and nothing is done, in a process that is not the pager's. Used around
- * calls that a second thread must not see: identity, namespaces.
+ * is as if the library were not loaded. Calls nest; what each returned is for its pager_continue(), from
+ * the same thread: the number of the process, 0 in one that is not the pager's, where nothing is done. Used
+ * around calls that a second thread must not see: identity, namespaces.
+ * In between a handler may fork, and its child come back here: there the pager goes on already, and
+ * pager_continue() starts it anew, by whoever the process has become.
  */
-bool pager_pause(enum pc_inert reason);
-void pager_continue(void);
+int pager_pause(enum pc_inert reason);
+void pager_continue(int paused);
 
 /* The same, for good: there is no way back. */
 void pager_quit(enum pc_inert reason);
@@ -98,12 +100,20 @@ void pager_fork_child(pc_addr control); /* of the thread that forked, its contro
  */
 void pager_exclude(pc_addr start, pc_addr end);
 
+/* What one call of the program keeps from the pager. Number 0: nothing, which may be released as well. */
+struct pager_held {
+	uint64_t signals; /* that the thread had blocked before */
+	uint32_t number;
+	bool blocked;
+};
+
 /*
  * The same until pager_release(), for the time of one call of the program, whatever others exclude
- * and include there meanwhile. 0, which may be released as well: not managed, so nothing to hold.
+ * and include there meanwhile. Nothing where nothing is managed. The thread's signals stay blocked until
+ * then, but for those that say that it did wrong: a handler that jumps away would leave the hold there.
  */
-uint32_t pager_hold(pc_addr start, pc_addr end);
-void pager_release(uint32_t hold);
+struct pager_held pager_hold(pc_addr start, pc_addr end);
+void pager_release(struct pager_held held);
 
 /*
  * True if pages of [start, end) may be away or registered. Cheap; a look, not a lock: it may be
@@ -133,9 +143,9 @@ bool pager_is_mapped(pc_addr start, pc_addr end); /* known, all of it */
  * the second. In between what is away must come home (pager_exclude) or, where the discard is certain
  * to succeed, may be forgotten.
  */
-unsigned pager_discard_begin(pc_addr start, pc_addr end);
+struct pager_held pager_discard_begin(pc_addr start, pc_addr end); /* signals as with pager_hold() */
 void pager_forget(pc_addr start, pc_addr end);
-void pager_discard_end(unsigned held);
+void pager_discard_end(struct pager_held held);
 
 /* What pager_exclude() did, undone: [start, end) is ordinary memory again (munlock). */
 void pager_include(pc_addr start, pc_addr end);

@@ -21,16 +21,12 @@ void exclude_bytes(const void *at, size_t len)
 		pager_exclude(s.start, s.end);
 }
 
-uint32_t hold_bytes(const void *at, size_t len)
+struct pager_held hold_bytes(const void *at, size_t len)
 {
-	struct pc_span s = pages_touched(at, len);
+	const struct pc_span s = pages_touched(at, len);
+	const struct pager_held nothing = {0};
 
-	return len && s.start < s.end ? pager_hold(s.start, s.end) : 0;
-}
-
-void release_bytes(uint32_t hold)
-{
-	pager_release(hold);
+	return len && s.start < s.end ? pager_hold(s.start, s.end) : nothing;
 }
 
 void exclude_for_good(const void *at, size_t len)

@@ -12,6 +12,7 @@
 #define PC_PRELOAD_EXCLUSION_H
 
 #include "base/types.h"
+#include "pager.h"
 
 /* Every page of [at, at + len) that is touched by it, rounded outwards. */
 void exclude_bytes(const void *at, size_t len);
@@ -19,7 +20,6 @@ void exclude_for_good(const void *at, size_t len);
 void include_bytes(const void *at, size_t len);
 
 /* For the time of one call. */
-uint32_t hold_bytes(const void *at, size_t len);
-void release_bytes(uint32_t hold);
+struct pager_held hold_bytes(const void *at, size_t len);
 
 #endif

@@ -4,8 +4,10 @@
  *   fork, daemon, forkpty            run pthread_atfork handlers: fork_register()
  *   _Fork, clone without CLONE_VM    do not: hooked
  *   syscall(SYS_fork and its kin)    does not: hook of syscall(), by fork_raw()
- *   vfork, posix_spawn, system,      share the memory and its pager: nothing to do. vfork() cannot
- *   popen, clone with CLONE_VM       be hooked at all: it returns twice from the hook's one frame.
+ *   vfork, posix_spawn, system,      share the memory and its pager while the parent waits: nothing to
+ *   popen                            do. vfork() cannot be hooked at all: it returns twice from the
+ *                                    hook's one frame.
+ *   clone with CLONE_VM              the same with CLONE_VFORK, else the process is left alone: fork_shares()
  *
  * libc's fork() calls its own _Fork() without going through the symbol, so that none is seen twice.
  */
@@ -18,6 +20,9 @@ int fork_register(void);
 
 /* What of a thread's own storage is used around a fork. */
 const void *fork_local(void);
+
+/* Before a clone with these flags that shares the memory, in whole or not at all. */
+void fork_shares(unsigned long flags);
 
 /* A fork-like system call through libc's syscall(). */
 long fork_raw(long nr, long a, long b, long c, long d, long e);

@@ -21,6 +21,7 @@
 #include "fork.h"
 #include "layout.h"
 #include "real.h"
+#include "base/mem.h"
 #include "base/sys.h"
 #include "pager.h"
 
@@ -79,20 +80,20 @@ static int keep_from_children(void *at, size_t len)
  */
 static int advise_forkless(void *at, size_t len, bool keep)
 {
-	uint32_t hold = 0;
+	struct pager_held hold = {0};
 	int ret;
 
 	layout_strike(at, len);
 	if (pager_holds((pc_addr)at, (pc_addr)at + len))
 		hold = hold_bytes(at, len);
 	ret = keep ? keep_from_children(at, len) : real.madvise(at, len, MADV_DOFORK);
-	if (keep && !hold && pager_holds((pc_addr)at, (pc_addr)at + len)) {
+	if (keep && !hold.number && pager_holds((pc_addr)at, (pc_addr)at + len)) {
 		hold = hold_bytes(at, len);
 		ret = keep_from_children(at, len);
 	}
 	if (!keep && !ret)
 		pager_forkless((pc_addr)at, (pc_addr)at + len, false);
-	release_bytes(hold);
+	pager_release(hold);
 	return ret;
 }
 
@@ -118,9 +119,15 @@ static bool copy_given(void *to, const void *from, size_t len)
 {
 	struct iovec here = {to, len};
 	struct iovec there = {(void *)(uintptr_t)from, len};
+	long got;
 
-	return !pager_silent() &&
-	       SYS6(__NR_process_vm_readv, sys_getpid(), &here, 1, &there, 1, 0) == (long)len;
+	if (pager_silent())
+		return false;
+	got = SYS6(__NR_process_vm_readv, sys_getpid(), &here, 1, &there, 1, 0);
+	/* Some kernels are built without the call. */
+	if (got == -ENOSYS)
+		memcpy(to, from, len);
+	return got == -ENOSYS || got == (long)len;
 }
 
 /* For each range of the vector, as far as it can be read: the kernel refuses the rest. */
@@ -203,13 +210,13 @@ static size_t shm_bytes(int id)
 HOOK(void *, shmat, (int id, const void *at, int flags))
 {
 	size_t len = at && flags & SHM_REMAP && !pager_silent() ? shm_bytes(id) : 0;
-	uint32_t hold;
+	struct pager_held hold;
 	void *ret;
 
 	layout_strike(at, len);
 	hold = hold_bytes(at, len);
 	ret = real.shmat(id, at, flags);
-	release_bytes(hold);
+	pager_release(hold);
 	return ret;
 }
 
@@ -219,10 +226,10 @@ HOOK(void *, shmat, (int id, const void *at, int flags))
  */
 static void *mremap_whole(void *at, size_t len, size_t new_len, int flags, void *new_at)
 {
-	uint32_t hold = hold_bytes(at, len);
+	struct pager_held hold = hold_bytes(at, len);
 	void *ret = real.mremap(at, len, new_len, flags, new_at);
 
-	release_bytes(hold);
+	pager_release(hold);
 	return ret;
 }
 
@@ -272,7 +279,7 @@ HOOK(void *, realloc, (void *block, size_t size))
 {
 	size_t len = block && pager_active() ? real.malloc_usable_size(block) : 0;
 	char *at = (char *)block - CHUNK_HEADER;
-	uint32_t hold;
+	struct pager_held hold;
 	void *ret;
 
 	len += CHUNK_HEADER;
@@ -280,7 +287,7 @@ HOOK(void *, realloc, (void *block, size_t size))
 		return real.realloc(block, size);
 	hold = hold_bytes(at, len);
 	ret = real.realloc(block, size);
-	release_bytes(hold);
+	pager_release(hold);
 	return ret;
 }
 
@@ -293,11 +300,10 @@ HOOK(void *, realloc, (void *block, size_t size))
 #define IDENTITY(name, params, args)                                                               \
 	HOOK(int, name, params)                                                                    \
 	{                                                                                          \
-		const bool paused = pager_pause(PC_INERT_IDENTITY);                                \
+		const int paused = pager_pause(PC_INERT_IDENTITY);                                 \
 		const int ret = real.name args;                                                    \
                                                                                                    \
-		if (paused)                                                                        \
-			pager_continue();                                                          \
+		pager_continue(paused);                                                            \
 		return ret;                                                                        \
 	}
 
@@ -319,15 +325,13 @@ IDENTITY(setns, (int fd, int kind), (fd, kind))
 /* Of a thread with descriptors of its own, those would not be looked at (kernel/pins.h). */
 HOOK(int, unshare, (int flags))
 {
-	bool paused;
-	int ret;
+	int paused, ret;
 
 	if (pager_follows() && flags & CLONE_FILES)
 		pager_quit(PC_INERT_PINNED);
 	paused = pager_pause(PC_INERT_IDENTITY);
 	ret = real.unshare(flags);
-	if (paused)
-		pager_continue();
+	pager_continue(paused);
 	return ret;
 }
 
@@ -345,6 +349,28 @@ HOOK(int, sched_setscheduler, (pid_t tid, int policy, const struct sched_param *
 
 	if (ret == 0 && is_realtime(policy))
 		pager_quit(PC_INERT_REALTIME);
+	return ret;
+}
+
+/* How the kernel's struct sched_attr begins; its header does not go together with libc's. */
+struct sched_attr_head {
+	uint32_t size;
+	uint32_t policy;
+};
+
+/* sched_setattr(2) has succeeded, so `attr` can be read. */
+static void heed_policy(const struct sched_attr_head *attr)
+{
+	if (is_realtime((int)attr->policy))
+		pager_quit(PC_INERT_REALTIME);
+}
+
+HOOK(int, sched_setattr, (pid_t tid, void *attr, unsigned flags))
+{
+	int ret = real.sched_setattr(tid, attr, flags);
+
+	if (ret == 0)
+		heed_policy(attr);
 	return ret;
 }
 
@@ -413,27 +439,17 @@ HOOK(int, socket, (int domain, int type, int protocol))
 
 /* system calls by number */
 
-/* How the kernel's struct sched_attr begins; its header does not go together with libc's. */
-struct sched_attr_head {
-	uint32_t size;
-	uint32_t policy;
-};
-
-/* sched_setattr(2) has succeeded, so `attr` can be read. */
-static void heed_policy(const struct sched_attr_head *attr)
-{
-	if (is_realtime((int)attr->policy))
-		pager_quit(PC_INERT_REALTIME);
-}
-
 static long raw_clone3(long nr, long args, long size, long c, long d, long e, long f)
 {
-	const struct clone_args *a = (const struct clone_args *)args;
+	struct clone_args a = {0};
 
-	/* Asked with nothing to find out whether the call exists. */
-	if (!a || (unsigned long)size < CLONE_ARGS_SIZE_VER0 || a->flags & CLONE_VM)
+	/* Asked with nothing to find out whether the call exists, or refused. */
+	if ((unsigned long)size < CLONE_ARGS_SIZE_VER0 ||
+	    !copy_given(&a, (const void *)args, CLONE_ARGS_SIZE_VER0))
 		return real.syscall(nr, args, size, c, d, e, f);
-	return fork_raw(nr, args, size, c, d, e);
+	fork_shares(a.flags);
+	return a.flags & CLONE_VM ? real.syscall(nr, args, size, c, d, e, f)
+				  : fork_raw(nr, args, size, c, d, e);
 }
 
 #ifndef FUTEX_LOCK_PI2
@@ -476,12 +492,11 @@ static long hook_futex(long a, long b, long c, long d, long e, long f)
  */
 HOOK(long, syscall, (long nr, long a, long b, long c, long d, long e, long f))
 {
-	long ret;
-
 	switch (nr) {
 	case __NR_fork:
 		return fork_raw(nr, a, b, c, d, e);
 	case __NR_clone:
+		fork_shares((unsigned long)a);
 		return a & CLONE_VM ? real.syscall(nr, a, b, c, d, e, f)
 				    : fork_raw(nr, a, b, c, d, e);
 	case __NR_clone3:
@@ -518,6 +533,8 @@ HOOK(long, syscall, (long nr, long a, long b, long c, long d, long e, long f))
 		return hook_ioctl((int)a, (unsigned long)b, (void *)c);
 	case __NR_sched_setscheduler:
 		return hook_sched_setscheduler((pid_t)a, (int)b, (const struct sched_param *)c);
+	case __NR_sched_setattr:
+		return hook_sched_setattr((pid_t)a, (void *)b, (unsigned)c);
 	case __NR_setrlimit:
 		return hook_setrlimit((int)a, (const struct rlimit *)b);
 	case __NR_prlimit64:
@@ -552,8 +569,5 @@ HOOK(long, syscall, (long nr, long a, long b, long c, long d, long e, long f))
 		pager_quit(PC_INERT_IDENTITY);
 		break;
 	}
-	ret = real.syscall(nr, a, b, c, d, e, f);
-	if (nr == __NR_sched_setattr && ret == 0)
-		heed_policy((const struct sched_attr_head *)b);
-	return ret;
+	return real.syscall(nr, a, b, c, d, e, f);
 }

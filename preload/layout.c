@@ -67,9 +67,9 @@ static bool discard_is_certain(const void *at, size_t len, int advice)
 int layout_discard(void *at, size_t len, int advice)
 {
 	struct pc_span s = pages_of(at, len);
-	unsigned held = pager_discard_begin(s.start, s.end);
+	const struct pager_held held = pager_discard_begin(s.start, s.end);
 	bool certain = discard_is_certain(at, len, advice);
-	uint32_t home = 0;
+	struct pager_held home = {0};
 	int ret;
 
 	if (certain)
@@ -77,7 +77,7 @@ int layout_discard(void *at, size_t len, int advice)
 	else if (pager_holds(s.start, s.end))
 		home = hold_bytes(at, len);
 	ret = real.madvise(at, len, advice);
-	release_bytes(home);
+	pager_release(home);
 	pager_discard_end(held);
 	return ret;
 }

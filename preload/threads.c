@@ -54,6 +54,11 @@ static void birth_end(struct birth *b, const struct birth *spare, bool failed)
 		sys_yield();
 }
 
+static bool is_realtime(int policy)
+{
+	return policy == SCHED_FIFO || policy == SCHED_RR;
+}
+
 /* On the new thread, first of all. */
 static struct birth born(struct birth *b)
 {
@@ -66,6 +71,9 @@ static struct birth born(struct birth *b)
 	}
 	pager_thread_born((int)sys_gettid(), (pc_addr)pthread_self(),
 			  (pc_addr)__builtin_frame_address(0));
+	/* By attributes of its own, or by those that the program has made the default. */
+	if (is_realtime((int)SYS1(__NR_sched_getscheduler, 0)))
+		pager_quit(PC_INERT_REALTIME);
 	return copy;
 }
 
@@ -90,20 +98,6 @@ void threads_fork_child(void)
 			births[i].pending = 0;
 }
 
-static bool is_realtime(int policy)
-{
-	return policy == SCHED_FIFO || policy == SCHED_RR;
-}
-
-static bool asks_for_realtime(const pthread_attr_t *attr)
-{
-	int inherit = PTHREAD_INHERIT_SCHED, policy = SCHED_OTHER;
-
-	return attr && !pthread_attr_getinheritsched(attr, &inherit) &&
-	       inherit == PTHREAD_EXPLICIT_SCHED && !pthread_attr_getschedpolicy(attr, &policy) &&
-	       is_realtime(policy);
-}
-
 HOOK(int, pthread_create,
      (pthread_t * thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg))
 {
@@ -113,8 +107,6 @@ HOOK(int, pthread_create,
 	b->start.posix = start;
 	err = real.pthread_create(thread, attr, posix_trampoline, b);
 	birth_end(b, &spare, err != 0);
-	if (!err && asks_for_realtime(attr))
-		pager_quit(PC_INERT_REALTIME);
 	return err;
 }
 

@@ -30,17 +30,24 @@ static void wait_at(const struct rwgate *g, uint32_t *word, uint32_t value, unsi
 		g->late(++*waits);
 }
 
+static bool spin_for(struct lock *l)
+{
+	for (int i = 0; i < SPINS; i++) {
+		uint32_t seen = 0;
+
+		if (cas_acq_rel(&l->word, &seen, 1)) /* pairs with lock_release */
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
 static void take(struct lock *l, const struct rwgate *g)
 {
 	unsigned waits = 0;
-	uint32_t seen = 0;
 
-	for (int i = 0; i < SPINS; i++) {
-		seen = 0;
-		if (cas_acq_rel(&l->word, &seen, 1)) /* pairs with lock_release */
-			return;
-		cpu_relax();
-	}
+	if (spin_for(l))
+		return;
 	while (swap_acquire(&l->word, 2) != 0) /* pairs with lock_release */
 		wait_at(g, &l->word, 2, &waits);
 }
@@ -48,6 +55,16 @@ static void take(struct lock *l, const struct rwgate *g)
 void lock_take(struct lock *l)
 {
 	take(l, NULL);
+}
+
+bool lock_take_for(struct lock *l, pc_ns patience)
+{
+	if (spin_for(l))
+		return true;
+	while (swap_acquire(&l->word, 2) != 0) /* pairs with lock_release */
+		if (sys_futex_wait(&l->word, 2, patience) == -ETIMEDOUT)
+			return false;
+	return true;
 }
 
 bool lock_try(struct lock *l)

@@ -28,6 +28,7 @@ struct lock {
 
 void lock_take(struct lock *l);
 bool lock_try(struct lock *l);
+bool lock_take_for(struct lock *l, pc_ns patience); /* false: it was not free for so long */
 void lock_release(struct lock *l);
 void lock_reset(struct lock *l); /* writes only where it must: a write copies a page in a child */
 

@@ -6,6 +6,7 @@
 
 #include <sys/pidfd.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #define LEN (4 * MIB)
@@ -32,6 +33,7 @@ int main(void)
 	*vector = (struct iovec){memory, 0};
 	say("half a vector", process_madvise(self, vector, 2, MADV_GUARD_INSTALL, 0));
 	say("limits at no address", setrlimit(RLIMIT_AS, nowhere));
+	say("a clone told at no address", syscall(SYS_clone3, nowhere, 64ul));
 	HOST_CHECK(host_same(memory, LEN, 1));
 	fflush(stdout);
 	return 0;

@@ -42,21 +42,38 @@ static void *nothing(void *arg)
 	return arg;
 }
 
-static int by_birth(void)
+static pthread_attr_t of_realtime(void)
 {
 	pthread_attr_t attr;
-	pthread_t thread;
-	int err;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
 	pthread_attr_setschedpolicy(&attr, SCHED_FIFO);
 	pthread_attr_setschedparam(&attr, &lowest);
-	err = pthread_create(&thread, &attr, nothing, NULL);
+	return attr;
+}
+
+static int by_birth(void)
+{
+	const pthread_attr_t attr = of_realtime();
+	pthread_t thread;
+	int err = pthread_create(&thread, &attr, nothing, NULL);
+
 	return err ? err : pthread_join(thread, NULL);
 }
 
-static int (*const ways[])(void) = {by_scheduler, by_attributes, by_thread, by_birth};
+static int by_default(void)
+{
+	const pthread_attr_t attr = of_realtime();
+	pthread_t thread;
+	int err = pthread_setattr_default_np(&attr);
+
+	if (!err)
+		err = pthread_create(&thread, NULL, nothing, NULL);
+	return err ? err : pthread_join(thread, NULL);
+}
+
+static int (*const ways[])(void) = {by_scheduler, by_attributes, by_thread, by_birth, by_default};
 
 static void ask(int (*way)(void))
 {

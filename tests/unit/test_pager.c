@@ -21,6 +21,8 @@
 #include "segment.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <time.h>
 
 #define SKIP	77
 #define PATIENT (60 * PC_SEC)
@@ -93,12 +95,13 @@ static void test_all_pagers_run(void **unused)
 
 static void begin_again(uint32_t refused, int refusal)
 {
-	pager_pause(PC_INERT_FORKING);
+	const int paused = pager_pause(PC_INERT_FORKING);
+
 	assert_int_equal(state(), PC_STATE_INERT);
 	played.refusal = refusal;
 	store_release(&played.begun, 0u);
 	store_release(&played.refused, refused);
-	pager_continue();
+	pager_continue(paused);
 }
 
 /* The first one runs by then. */
@@ -149,14 +152,41 @@ static void test_forks_ask_again_for_the_work_thread(void **unused)
 
 static void test_a_pause_is_not_ended_by_a_fork(void **unused)
 {
+	int paused;
+
 	(void)unused;
 	fork_in_parent(true);
-	pager_pause(PC_INERT_IDENTITY);
+	paused = pager_pause(PC_INERT_IDENTITY);
 	fork_in_parent(false);
 	assert_int_equal(state(), PC_STATE_INERT);
 	assert_int_equal(load_acquire(&played.begun), 0);
-	pager_continue();
+	pager_continue(paused);
 	assert_int_equal(state_once(has_tried_and_decided), PC_STATE_ACTIVE);
+}
+
+static void *exclude(void *unused)
+{
+	pager_exclude(PC_UNIT, 2 * PC_UNIT);
+	return unused;
+}
+
+/* As if it held a lock that libc's fork waits for. Nobody manages then what was not noted. */
+static void test_a_fork_does_not_wait_for_who_waits_for_it(void **unused)
+{
+	struct timespec until;
+	pthread_t t;
+	int err;
+
+	(void)unused;
+	pager_fork_before();
+	assert_int_equal(pthread_create(&t, NULL, exclude, NULL), 0);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 60;
+	err = pthread_timedjoin_np(t, NULL, &until);
+	pager_fork_parent();
+	assert_int_equal(err, 0);
+	assert_int_equal(state(), PC_STATE_INERT);
+	assert_int_equal(stats_segment()->inert_reason, PC_INERT_EXCLUDED);
 }
 
 /* Memory is not the matter here: none gets old enough to leave. */
@@ -180,6 +210,7 @@ int main(void)
 	    cmocka_unit_test(test_one_that_cannot_for_the_moment_is_no_end),
 	    cmocka_unit_test(test_forks_ask_again_for_the_work_thread),
 	    cmocka_unit_test(test_a_pause_is_not_ended_by_a_fork),
+	    cmocka_unit_test(test_a_fork_does_not_wait_for_who_waits_for_it), /* the last */
 	};
 	int failed;
 
