@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # EVICT=madvise: python3, whose objects lie in arenas that it maps through libc, keeps them; and each
-# kind of descriptor that may pin memory makes the library leave the process alone.
+# kind of descriptor or socket that may pin memory makes the library leave the process alone.
 . "$(dirname "$0")/real.bash" "$@"
 export PREDICOMP_EVICT=madvise
 needs /usr/bin/python3
@@ -81,6 +81,10 @@ else
 fi
 # The call itself ends it, and nothing is said.
 pinned_by 'a ring' 'libc.syscall(425, 4, ctypes.create_string_buffer(120))' 5
+# So does that for a socket whose buffers the kernel writes to at any time, and be it refused.
+pinned_by 'a socket of AF_XDP' 'libc.socket(44, 1, 0)' 5
+pinned_by 'a socket of AF_RDS' 'libc.socket(21, 1, 0)' 5
+pinned_by 'a socket of AF_SMC by number' 'libc.syscall(41, 43, 1, 0)' 5
 # As those of GPU and RDMA are: a device with calls of its own.
 for device in /dev/loop-control /dev/fuse none; do
 	[ -r $device ] && break

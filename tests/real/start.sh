@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# start.sh LIBRARY: under strace, where every page is counted, and without /proc a program runs as ever, and
-# one line a process says why it is left alone. One with less memory than MIN_RSS has no pager, and keeps
-# what it has. One that runs with more rights than its user has is left
+# start.sh LIBRARY: under strace, where every page is counted, without /proc and beside what a sanitizer
+# defines a program runs as ever, and one line a process says why it is left alone. One with less memory
+# than MIN_RSS has no pager, and keeps what it has. One that runs with more rights than its user has is left
 # alone without a word, and no option of that user's is heeded: also where the loader, which preloads for
 # it only what the administrator has put beside libc, has been told to.
 . "$(dirname "$0")/real.bash" "$@"
@@ -45,6 +45,10 @@ if command -v strace >/dev/null; then
 else
 	echo 'strace is missing: not tried'
 fi
+for runtime in asan hwasan lsan msan tsan; do
+	left_alone "beside what $runtime defines" 'the program carries a sanitizer' \
+		env LD_PRELOAD="$library $build/tests/real/$runtime.so" "$host" odd
+done
 
 rm -f "$scratch/csv"
 odd env PREDICOMP_MIN_RSS=1G HOST_PATIENCE_MS=10000 "$host" odd

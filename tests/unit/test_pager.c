@@ -1,7 +1,8 @@
 /*
  * The pager's beginning, where it can fail half way: it runs whole or it does not run. A pager that is
  * missing would be waited for by whoever faults on its CPU, so the start of the second one is refused
- * here, whichever CPU this test is on. What is refused for the moment (EAGAIN) is tried again.
+ * here, whichever CPU this test is on. What is refused for the moment (EAGAIN) is tried again. And what
+ * it has then set up for itself.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,10 +18,15 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "crew.h"
+#include "flow/world.h"
+#include "kernel/pressure.h"
+#include "kernel/vma.h"
 #include "pager.h"
 #include "segment.h"
+#include "tables.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -35,10 +41,12 @@ static struct {
 	bool no_work;	  /* the work thread is refused for the moment */
 	bool counted;	  /* there was a segment when the first work thread was made */
 	unsigned works;
-} played;
+	int64_t maps; /* that the process may have */
+} played = {.maps = 40000};
 
 int __real_crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg);
 int __wrap_crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg);
+int64_t __wrap_pressure_max_map_count(void);
 
 int __wrap_crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg)
 {
@@ -52,6 +60,11 @@ int __wrap_crew_start(struct crew_member *m, const char *use, int (*fn)(void *),
 		return -EAGAIN;
 	}
 	return __real_crew_start(m, use, fn, arg);
+}
+
+int64_t __wrap_pressure_max_map_count(void)
+{
+	return played.maps;
 }
 
 static enum pc_run_state state(void)
@@ -91,6 +104,52 @@ static void test_all_pagers_run(void **unused)
 	(void)unused;
 	assert_int_equal(load_acquire(&played.begun), PAGERS);
 	assert_int_equal(state(), PC_STATE_ACTIVE);
+}
+
+/* The program keeps three mappings of four for itself. */
+static void test_a_quarter_of_the_mappings_is_ours(void **unused)
+{
+	(void)unused;
+	assert_int_equal(world.max_runs, 10000);
+}
+
+struct huge_look {
+	struct pc_tables at;
+	uint64_t staging, store; /* bytes seen without huge pages */
+};
+
+static uint64_t part_of(const struct vma *v, uint64_t start, uint64_t bytes)
+{
+	pc_addr from = PC_MAX(v->start, start), to = PC_MIN(v->end, start + bytes);
+
+	return from < to ? to - from : 0;
+}
+
+static bool look_for_huge(const struct vma *v, void *arg)
+{
+	struct huge_look *l = arg;
+
+	if (v->flags & VMA_FLAG(nh)) {
+		l->staging += part_of(v, l->at.staging, l->at.staging_bytes);
+		l->store += part_of(v, l->at.store, l->at.store_bytes);
+	}
+	return true;
+}
+
+/* A move of a whole one is what kernels get wrong, and the store counts single pages. */
+static void test_no_huge_page_comes_into_being_in_staging_or_store(void **unused)
+{
+	static char buf[1 << 16];
+	struct huge_look l = {.at = tables_where()};
+	int fd = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
+
+	(void)unused;
+	assert_true(fd >= 0);
+	assert_true(l.at.staging_bytes && l.at.store_bytes);
+	assert_int_equal(vma_walk(fd, true, buf, sizeof(buf), look_for_huge, &l), 0);
+	sys_close(fd);
+	assert_int_equal(l.staging, l.at.staging_bytes);
+	assert_int_equal(l.store, l.at.store_bytes);
 }
 
 static void begin_again(uint32_t refused, int refusal)
@@ -205,6 +264,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_no_segment_is_begun_before_there_is_a_thread),
 	    cmocka_unit_test(test_all_pagers_run),
+	    cmocka_unit_test(test_a_quarter_of_the_mappings_is_ours),
+	    cmocka_unit_test(test_no_huge_page_comes_into_being_in_staging_or_store),
 	    cmocka_unit_test(test_none_runs_when_one_cannot),
 	    cmocka_unit_test(test_all_run_the_next_time),
 	    cmocka_unit_test(test_one_that_cannot_for_the_moment_is_no_end),
