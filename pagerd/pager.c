@@ -960,11 +960,11 @@ static void continue_inside(void)
 
 int pager_pause(enum pc_inert reason)
 {
-	const int tid = (int)sys_gettid();
-	int pid;
+	int pid, tid;
 
 	if (!enter_host())
 		return 0;
+	tid = (int)sys_gettid();
 	pause_inside(reason);
 	/* A handler that waits to run here may fork: its child has not paused. */
 	pid = host.pid;
@@ -1121,9 +1121,14 @@ struct pager_held pager_hold(pc_addr start, pc_addr end)
 	/* These tell a thread of what it did wrong itself, in realloc() for one. */
 	const uint64_t own = SIGNAL(SIGSEGV) | SIGNAL(SIGBUS) | SIGNAL(SIGILL) | SIGNAL(SIGFPE) |
 			     SIGNAL(SIGTRAP) | SIGNAL(SIGSYS) | SIGNAL(SIGABRT);
-	const struct mask old = block(~own);
-	struct pager_held held = {.signals = old.signals, .blocked = old.blocked};
+	struct pager_held held = {0};
+	struct mask old;
 
+	if (!is_ours())
+		return held;
+	old = block(~own);
+	held.signals = old.signals;
+	held.blocked = old.blocked;
 	while (!try_hold(start, end, &held.number))
 		sys_yield();
 	if (!held.number)
