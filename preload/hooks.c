@@ -68,29 +68,20 @@ static void note_forkless(const void *at, size_t len)
 	pager_forkless((pc_addr)at, (pc_addr)at + len, true);
 }
 
-static int keep_from_children(void *at, size_t len)
-{
-	note_forkless(at, len);
-	return real.madvise(at, len, MADV_DONTFORK);
-}
-
 /*
  * The pager uses that flag itself, and takes it away when what it holds comes home: that comes home
- * first. What began to leave meanwhile comes home, and the program's flag is set once more.
+ * first, and nothing leaves meanwhile, whose guard the call would take away.
  */
 static int advise_forkless(void *at, size_t len, bool keep)
 {
-	struct pager_held hold = {0};
+	struct pager_held hold;
 	int ret;
 
 	layout_strike(at, len);
-	if (pager_holds((pc_addr)at, (pc_addr)at + len))
-		hold = hold_bytes(at, len);
-	ret = keep ? keep_from_children(at, len) : real.madvise(at, len, MADV_DOFORK);
-	if (keep && !hold.number && pager_holds((pc_addr)at, (pc_addr)at + len)) {
-		hold = hold_bytes(at, len);
-		ret = keep_from_children(at, len);
-	}
+	hold = hold_bytes(at, len);
+	if (keep)
+		note_forkless(at, len);
+	ret = real.madvise(at, len, keep ? MADV_DONTFORK : MADV_DOFORK);
 	if (!keep && !ret)
 		pager_forkless((pc_addr)at, (pc_addr)at + len, false);
 	pager_release(hold);

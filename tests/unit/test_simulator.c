@@ -481,12 +481,6 @@ static void keep_moved(struct run r, unsigned to, unsigned pages, bool keep_old)
 	}
 }
 
-static int keep_from_children(struct run r)
-{
-	forkless_add(model_addr(r.first), model_addr(r.end));
-	return model_keep(r.first, r.end, true);
-}
-
 /* advise_forkless() */
 static void keep(struct run r, bool on)
 {
@@ -495,12 +489,10 @@ static void keep(struct run r, bool on)
 	int err;
 
 	strike(r);
-	hold = holds_some(start, end) ? bring_home(start, end) : 0;
-	err = on ? keep_from_children(r) : model_keep(r.first, r.end, false);
-	if (on && !hold && holds_some(start, end)) {
-		hold = bring_home(start, end);
-		err = keep_from_children(r);
-	}
+	hold = bring_home(start, end);
+	if (on)
+		forkless_add(start, end);
+	err = model_keep(r.first, r.end, on);
 	if (!on && !err)
 		forkless_remove(start, end);
 	if (!err)
