@@ -356,9 +356,13 @@ static void heed_policy(const struct sched_attr_head *attr)
 		pager_quit(PC_INERT_REALTIME);
 }
 
+/*
+ * In libc since glibc 2.41. Where it is not, looking it up would call malloc, before the program's own may be
+ * called; where it is, it is the system call and nothing else.
+ */
 HOOK(int, sched_setattr, (pid_t tid, void *attr, unsigned flags))
 {
-	int ret = real.sched_setattr(tid, attr, flags);
+	int ret = (int)real.syscall(__NR_sched_setattr, tid, (long)attr, flags, 0, 0, 0);
 
 	if (ret == 0)
 		heed_policy(attr);

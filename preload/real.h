@@ -46,7 +46,6 @@
 	  (option, a, b, c, d))                                                                    \
 	X(int, sched_setscheduler, (pid_t tid, int policy, const struct sched_param *param),       \
 	  (tid, policy, param))                                                                    \
-	X(int, sched_setattr, (pid_t tid, void *attr, unsigned flags), (tid, attr, flags))         \
 	X(int, setuid, (uid_t id), (id))                                                           \
 	X(int, setreuid, (uid_t real_id, uid_t effective), (real_id, effective))                   \
 	X(int, setresuid, (uid_t real_id, uid_t effective, uid_t saved),                           \
