@@ -909,7 +909,8 @@ void pager_begin_counting(void)
 {
 	struct mask old;
 
-	if (!host.started || segment_started())
+	/* Nor for a child of a fork that nobody saw, whose numbers would be its parent's. */
+	if (!host.started || segment_started() || sys_getpid() != host.pid)
 		return;
 	old = block_signals();
 	segment_start(host.program);
