@@ -83,10 +83,9 @@ static bool has_sanitizer(void)
 	return __asan_init || __hwasan_init || __lsan_init || __msan_init || __tsan_init;
 }
 
-static bool is_realtime(void)
+bool policy_is_realtime(int policy)
 {
-	long policy = SYS1(__NR_sched_getscheduler, 0) & ~SCHED_RESET_ON_FORK;
-
+	policy &= ~SCHED_RESET_ON_FORK;
 	return policy == SCHED_FIFO || policy == SCHED_RR || policy == SCHED_DEADLINE;
 }
 
@@ -198,7 +197,7 @@ enum pc_inert eligible(struct program program)
 		return PC_INERT_EXCLUDED;
 	if (has_sanitizer())
 		return PC_INERT_SANITIZER;
-	if (is_realtime())
+	if (policy_is_realtime((int)SYS1(__NR_sched_getscheduler, 0)))
 		return PC_INERT_REALTIME;
 	if (is_limited(RLIMIT_AS) || is_limited(RLIMIT_DATA))
 		return PC_INERT_RLIMIT;

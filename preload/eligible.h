@@ -25,6 +25,9 @@ enum pc_inert eligible(struct program program);
  */
 enum pc_inert eligible_unwatched(void);
 
+/* A policy, maybe with SCHED_RESET_ON_FORK, whose threads nothing may delay. */
+bool policy_is_realtime(int policy);
+
 /* True if the program was started with more rights than its user has (set-user-id and the like). */
 bool eligible_is_secure(void);
 

@@ -5,17 +5,9 @@
 
 static bool for_good; /* an exclusion exists that VmFlags does not show */
 
-static struct pc_span pages_touched(const void *at, size_t len)
-{
-	pc_addr start = PC_MIN((pc_addr)at, PC_ADDR_MAX);
-
-	return (struct pc_span){page_floor(start),
-				page_ceil(start + PC_MIN(len, PC_ADDR_MAX - start))};
-}
-
 void exclude_bytes(const void *at, size_t len)
 {
-	struct pc_span s = pages_touched(at, len);
+	struct pc_span s = pages_of(at, len);
 
 	if (len && s.start < s.end)
 		pager_exclude(s.start, s.end);
@@ -23,7 +15,7 @@ void exclude_bytes(const void *at, size_t len)
 
 struct pager_held hold_bytes(const void *at, size_t len)
 {
-	const struct pc_span s = pages_touched(at, len);
+	const struct pc_span s = pages_of(at, len);
 	const struct pager_held nothing = {0};
 
 	return len && s.start < s.end ? pager_hold(s.start, s.end) : nothing;
@@ -38,7 +30,7 @@ void exclude_for_good(const void *at, size_t len)
 
 void include_bytes(const void *at, size_t len)
 {
-	struct pc_span s = pages_touched(at, len);
+	struct pc_span s = pages_of(at, len);
 
 	if (!len || s.start >= s.end || load_seq(&for_good))
 		return;

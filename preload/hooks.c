@@ -17,6 +17,7 @@
  *
  * errno is left as the real call leaves it: the pager's calls do not touch it.
  */
+#include "eligible.h"
 #include "exclusion.h"
 #include "fork.h"
 #include "layout.h"
@@ -328,17 +329,11 @@ HOOK(int, unshare, (int flags))
 
 /* for good */
 
-static bool is_realtime(int policy)
-{
-	policy &= ~SCHED_RESET_ON_FORK;
-	return policy == SCHED_FIFO || policy == SCHED_RR || policy == SCHED_DEADLINE;
-}
-
 HOOK(int, sched_setscheduler, (pid_t tid, int policy, const struct sched_param *param))
 {
 	int ret = real.sched_setscheduler(tid, policy, param);
 
-	if (ret == 0 && is_realtime(policy))
+	if (ret == 0 && policy_is_realtime(policy))
 		pager_quit(PC_INERT_REALTIME);
 	return ret;
 }
@@ -352,7 +347,7 @@ struct sched_attr_head {
 /* sched_setattr(2) has succeeded, so `attr` can be read. */
 static void heed_policy(const struct sched_attr_head *attr)
 {
-	if (is_realtime((int)attr->policy))
+	if (policy_is_realtime((int)attr->policy))
 		pager_quit(PC_INERT_REALTIME);
 }
 

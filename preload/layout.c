@@ -8,15 +8,6 @@
 
 #define NOT_OURS (MAP_GROWSDOWN | MAP_HUGETLB | MAP_LOCKED | MAP_STACK)
 
-/* As the kernel sees it: whole pages from a page boundary on. */
-static struct pc_span pages_of(const void *at, size_t len)
-{
-	pc_addr start = PC_MIN((pc_addr)at, PC_ADDR_MAX);
-
-	return (struct pc_span){page_floor(start),
-				page_ceil(start + PC_MIN(len, PC_ADDR_MAX - start))};
-}
-
 void layout_strike(const void *at, size_t len)
 {
 	struct pc_span s = pages_of(at, len);

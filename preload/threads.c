@@ -1,5 +1,6 @@
 #include "threads.h"
 
+#include "eligible.h"
 #include "exclusion.h"
 #include "real.h"
 #include "base/atomic.h"
@@ -54,11 +55,6 @@ static void birth_end(struct birth *b, const struct birth *spare, bool failed)
 		sys_yield();
 }
 
-static bool is_realtime(int policy)
-{
-	return policy == SCHED_FIFO || policy == SCHED_RR;
-}
-
 /* On the new thread, first of all. */
 static struct birth born(struct birth *b)
 {
@@ -72,7 +68,7 @@ static struct birth born(struct birth *b)
 	pager_thread_born((int)sys_gettid(), (pc_addr)pthread_self(),
 			  (pc_addr)__builtin_frame_address(0));
 	/* By attributes of its own, or by those that the program has made the default. */
-	if (is_realtime((int)SYS1(__NR_sched_getscheduler, 0)))
+	if (policy_is_realtime((int)SYS1(__NR_sched_getscheduler, 0)))
 		pager_quit(PC_INERT_REALTIME);
 	return copy;
 }
@@ -125,7 +121,7 @@ HOOK(int, pthread_setschedparam, (pthread_t thread, int policy, const struct sch
 {
 	int err = real.pthread_setschedparam(thread, policy, param);
 
-	if (!err && is_realtime(policy))
+	if (!err && policy_is_realtime(policy))
 		pager_quit(PC_INERT_REALTIME);
 	return err;
 }

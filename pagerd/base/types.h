@@ -43,6 +43,15 @@ static inline pc_addr page_ceil(pc_addr a)
 	return (a + PC_PAGE - 1) & ~(PC_PAGE - 1);
 }
 
+/* The whole pages that hold these bytes, as the kernel sees them; nothing beyond PC_ADDR_MAX. */
+static inline struct pc_span pages_of(const void *at, size_t len)
+{
+	pc_addr start = PC_MIN((pc_addr)at, PC_ADDR_MAX);
+
+	return (struct pc_span){page_floor(start),
+				page_ceil(start + PC_MIN(len, PC_ADDR_MAX - start))};
+}
+
 static inline pc_addr unit_floor(pc_addr a)
 {
 	return a & ~(PC_UNIT - 1);

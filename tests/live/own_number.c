@@ -12,7 +12,7 @@
 #define STACK  (256ul << 10)
 #define STUCK  20u /* seconds */
 #define TIMES  20u
-#define PAUSED 30u
+#define PAUSED 150u
 
 static char *memory, *stack;
 static bool enough;

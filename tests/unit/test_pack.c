@@ -19,8 +19,7 @@
 #include "state/range.h"
 #include "state/staging.h"
 #include "state/store.h"
-
-#include <sys/mman.h>
+#include "support/demand_zero.h"
 
 #define START	    0x7d0000000000ull
 #define UNITS	    4u
@@ -112,27 +111,13 @@ static void stage(unsigned i)
 	staging_hold(slot, START + i * PC_PAGE);
 }
 
-static void give_back(void *start, size_t bytes)
-{
-	(void)start;
-	(void)bytes;
-}
-
-static void *zeros(size_t bytes)
-{
-	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	assert_ptr_not_equal(at, MAP_FAILED);
-	return at;
-}
-
 static int begin(void **state)
 {
 	(void)state;
-	range_start(zeros(range_table_bytes(UNITS)), UNITS);
-	staging_start(zeros(staging_space_bytes(1)), zeros(staging_table_bytes(1)), 1);
-	store_start(zeros(STORE_BYTES), STORE_BYTES, zeros(store_table_bytes(STORE_BYTES)),
-		    give_back);
+	range_start(demand_zero(range_table_bytes(UNITS)), UNITS);
+	staging_start(demand_zero(staging_space_bytes(1)), demand_zero(staging_table_bytes(1)), 1);
+	store_start(demand_zero(STORE_BYTES), STORE_BYTES,
+		    demand_zero(store_table_bytes(STORE_BYTES)), give_back_nothing);
 	gate_reset(&world.gate, GATE_PAGER0 + 1);
 	world.cold_age = PC_SEC;
 	world.keep_below = codec_keep_below(10);

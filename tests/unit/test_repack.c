@@ -15,8 +15,7 @@
 #include "flow/world.h"
 #include "state/codec.h"
 #include "state/store.h"
-
-#include <sys/mman.h>
+#include "support/demand_zero.h"
 
 #define START	    0x7d0000000000ull
 #define UNITS	    4u
@@ -104,25 +103,12 @@ static void bring_home(unsigned i)
 	page_store(unit_word(unit, i), page_make(PAGE_RESIDENT, 0));
 }
 
-static void give_back(void *start, size_t bytes)
-{
-	(void)start;
-	(void)bytes;
-}
-
-static void *zeros(size_t bytes)
-{
-	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	assert_ptr_not_equal(at, MAP_FAILED);
-	return at;
-}
-
 static int begin(void **state)
 {
 	(void)state;
-	range_start(zeros(range_table_bytes(UNITS)), UNITS);
-	store_start(zeros(STORE_BYTES), STORE_BYTES, zeros(store_table_bytes(STORE_BYTES)), give_back);
+	range_start(demand_zero(range_table_bytes(UNITS)), UNITS);
+	store_start(demand_zero(STORE_BYTES), STORE_BYTES,
+		    demand_zero(store_table_bytes(STORE_BYTES)), give_back_nothing);
 	gate_reset(&world.gate, GATE_PAGER0 + 1);
 	world.cold_age = AGE;
 	world.everything = false;

@@ -18,6 +18,7 @@
 #include "kernel/peek.h"
 #include "kernel/pins.h"
 #include "kernel/uapi.h"
+#include "support/demand_zero.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -205,15 +206,6 @@ static void who_cannot_be_asked_is_left_for_now(void **state)
 	played.living = 0;
 	assert_false(shed_no_pins());
 	assert_false(world.pinned);
-}
-
-static void *demand_zero(size_t bytes)
-{
-	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	assert_ptr_not_equal(at, MAP_FAILED);
-	return at;
 }
 
 static int begin_staging(void **state)

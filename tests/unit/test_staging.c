@@ -11,25 +11,17 @@
 #include <sys/mman.h>
 
 #include "state/staging.h"
+#include "support/demand_zero.h"
 
 #define CHUNKS 5u
 
 static void *space, *table;
 
-static void *zeros(size_t bytes)
-{
-	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	assert_true(at != MAP_FAILED);
-	return at;
-}
-
 static int start(void **unused)
 {
 	(void)unused;
-	space = zeros(staging_space_bytes(CHUNKS));
-	table = zeros(staging_table_bytes(CHUNKS));
+	space = demand_zero(staging_space_bytes(CHUNKS));
+	table = demand_zero(staging_table_bytes(CHUNKS));
 	staging_start(space, table, CHUNKS);
 	return 0;
 }

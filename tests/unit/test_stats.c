@@ -300,7 +300,8 @@ static void a_copy_is_of_one_moment(void **state)
 		assert_true(stats_copy(copy));
 		assert_int_equal(value_of("pages_evicted"),
 				 value_of("pages_restored") + value_of("pages_stored"));
-		assert_int_equal(value_of("pages_stored"), 0);
+		/* One, where the thread was off its CPU between two of its lines. */
+		assert_in_range(value_of("pages_stored"), 0, 1);
 	}
 	memory = live;
 	__atomic_store_n(&packing.stop, 1, __ATOMIC_RELAXED);
