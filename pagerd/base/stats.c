@@ -2,12 +2,14 @@
 
 #include "base/atomic.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "predicomp/predicomp.h"
 
 #define CACHE_LINE 64
-#define COPY_TRIES 10000u /* some 20 ms: between two pages there is more than one needs */
+/* Between two pages there is more than one copy needs, but who counts one may be off its CPU. */
+#define COPY_PATIENCE (100 * PC_MS)
 
 #define ENTRY_COUNT (PC_V_COUNT + PC_H_COUNT)
 
@@ -117,12 +119,15 @@ static bool copy_values(struct layout *to, const struct layout *from)
 bool stats_copy(void *to)
 {
 	struct layout *copy = to, *now = layout();
-	bool whole = false;
+	const pc_ns enough = sys_monotonic() + COPY_PATIENCE;
 
 	memcpy(copy, now, stats_written_bytes());
-	for (unsigned i = 0; !whole && i < COPY_TRIES; i++)
-		whole = copy_values(copy, now);
-	return whole;
+	while (!copy_values(copy, now)) {
+		if (sys_monotonic() > enough)
+			return false;
+		sys_yield();
+	}
+	return true;
 }
 
 struct pc_segment *stats_segment(void)
