@@ -42,6 +42,7 @@
 #include <time.h>
 
 #define PAGERS_MAX    64u
+#define SCRATCH	      ((size_t)AROUND_MAX * PC_PAGE) /* of one pager */
 #define LOOK_FIRST    (100 * PC_MS) /* how soon after its start a process is looked at */
 #define LOOK_EVERY    PC_SEC
 #define FORK_PATIENCE (5 * PC_SEC) /* a fork that copies much takes as long */
@@ -49,6 +50,8 @@
 #define MAP_SHARE     4u	    /* of vm.max_map_count that may be registered runs */
 #define PROGRAM_BYTES 32u
 #define CLOSE_UNSHARE 2u
+
+_Static_assert(PAGERS_MAX + 24u <= POOL_REGIONS, "a stack for each pager, and all other regions");
 
 struct world world;
 
@@ -103,6 +106,8 @@ static struct {
 	struct crew_member pager_member[PAGERS_MAX];
 	unsigned pagers;      /* that run */
 	unsigned ready;	      /* that have what they need */
+	uint8_t *scratch;     /* of all of them, to restore from */
+	unsigned scratch_for; /* so many of them */
 	pc_ns looked_at;      /* by look_around() */
 	pc_ns pager_cpu_gone; /* CPU time of pagers that have ended */
 	struct anchor anchor;
@@ -243,30 +248,37 @@ static int pager_main(void *arg)
 static int ready_pager(unsigned i, unsigned cpu)
 {
 	struct fault_thread *t = &crew.pager[i];
-	uint8_t *page = t->restorer.page;
 
-	if (!page)
-		page = pool_map(AROUND_MAX * PC_PAGE, "restore");
-	if (!page)
-		return -ENOMEM;
 	memset(t, 0, sizeof(*t));
 	t->index = i;
 	t->cpu = cpu;
 	t->restorer = (struct restorer){
 	    .slot = GATE_PAGER0 + i,
 	    .shard = 1 + i % (PC_SHARDS - 1),
-	    .page = page,
+	    .page = crew.scratch + i * SCRATCH,
 	};
 	restore_ready(&t->restorer, 1);
 	t->nudge = (int)SYS2(__NR_eventfd2, 0, O_CLOEXEC | O_NONBLOCK);
 	return t->nudge < 0 ? t->nudge : 0;
 }
 
+/* One region for all of them: there are not so many regions as there may be pagers. */
+static int ready_scratch(unsigned count)
+{
+	if (crew.scratch_for >= count)
+		return 0;
+	if (crew.scratch)
+		pool_unmap(crew.scratch);
+	crew.scratch = pool_map(count * SCRATCH, "restore");
+	crew.scratch_for = crew.scratch ? count : 0;
+	return crew.scratch ? 0 : -ENOMEM;
+}
+
 static int start_pagers(void)
 {
 	unsigned cpu[PAGERS_MAX], cpus = task_cpus(cpu, PAGERS_MAX);
 	unsigned count = options.pager_threads ? (unsigned)options.pager_threads : cpus;
-	int err = 0;
+	int err = ready_scratch(count);
 
 	gate_reset(&world.gate, GATE_PAGER0 + count);
 	world.gate.late = watch_gate;
@@ -356,7 +368,7 @@ static void serve_host(void);
 static bool ready_work(void)
 {
 	if (!crew.work.restorer.page)
-		crew.work.restorer.page = pool_map(AROUND_MAX * PC_PAGE, "work");
+		crew.work.restorer.page = pool_map(SCRATCH, "work");
 	crew.work.restorer.slot = GATE_WORK;
 	crew.work.restorer.shard = 0;
 	crew.work.stop = &crew.stop;
@@ -714,7 +726,7 @@ static void work_life(void)
 	     crew.drained ? PC_INERT_DRAINED : PC_INERT_SMALL);
 	if (begun)
 		sleep_until_asked(wait);
-	while (!load_acquire(&crew.stop)) { /* pairs with stop_all */
+	while (!load_acquire(&crew.stop)) { /* pairs with stop_work */
 		wait = round_of_work(PC_MAX(wait, LOOK_FIRST));
 		rest(wait);
 	}
@@ -878,7 +890,7 @@ static int start_work(void)
 static void stop_work(enum pc_inert reason)
 {
 	crew.reason = reason;
-	store_release(&crew.stop, 1); /* pairs with work_main */
+	store_release(&crew.stop, 1); /* pairs with work_life */
 	poke();
 	crew_join(&crew.work_member);
 	show(PC_STATE_INERT, reason);
@@ -1041,7 +1053,7 @@ void pager_fork_parent(void)
 	host.forking = false;
 	mapped_thaw();
 	if (end_of_stillness())
-		quit_inside(PC_INERT_EXCLUDED);
+		quit_inside(PC_INERT_UNTRACKED);
 	/* A child that forks is here to stay; where there is no memory for it, nothing is counted. */
 	pager_begin_counting();
 	segment_count(PC_V_forks);
@@ -1102,7 +1114,7 @@ void pager_exclude(pc_addr start, pc_addr end)
 	leave_host();
 	/* What cannot be remembered cannot be kept out: the whole process is left alone. */
 	if (full)
-		pager_quit(PC_INERT_EXCLUDED);
+		pager_quit(PC_INERT_UNTRACKED);
 }
 
 static bool try_hold(pc_addr start, pc_addr end, uint32_t *hold)

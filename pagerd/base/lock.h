@@ -38,7 +38,7 @@ void lock_reset(struct lock *l); /* writes only where it must: a write copies a 
  */
 void wake_sleepers(uint32_t *word, int most);
 
-#define GATE_SLOTS    66u /* 64 pagers, the work thread, one for commands */
+#define GATE_SLOTS    65u /* 64 pagers, the work thread */
 #define GATE_PATIENCE PC_SEC
 
 struct gate_slot {

@@ -3,7 +3,7 @@
  *
  * DESIGN  Two files of /proc say what is mapped. maps is cheap and tells kind and protection; smaps
  *         tells the flags that decide (hazard N1), but the kernel counts every page for it. So
- *         smaps is read when maps shows a mapping that does not overlap one whose flags are known, or
+ *         smaps is read when maps shows 64 KiB of mappings that do not overlap one whose flags are known, or
  *         a guard was lost (flow/forkless.h), and but for a fork not more often than its cost allows.
  *         What the kernel splits, merges and grows keeps its flags, so an overlap is enough.
  *

@@ -1,8 +1,8 @@
 /*
  * exclude.h - memory that must be left alone because somebody said so.
  *
- * OWNS   the set of such ranges: what hooks asked for (mlock, MADV_DONTFORK, guard pages, robust
- *        mutexes, predicomp_leave) and what is the library's own. Beside it, holds: what one call
+ * OWNS   the set of such ranges: what hooks asked for (mlock, MADV_WIPEONFORK, guard pages, protection
+ *        keys, robust mutexes, predicomp_leave). Beside it, holds: what one call
  *        of the program must find whole, until it has returned.
  * WHY    Two calls may be about the same addresses: the first has moved memory away from there, the
  *        second works on what was mapped there since. The end of the first must not expose it, so

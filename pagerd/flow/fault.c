@@ -17,7 +17,8 @@
 #define WAIT_SHARE    8u  /* a CPU with one sample in so many keeps a waiting pager */
 #define FRUITLESS_MAX 1000000u
 #define PENDING_WAIT  (20 * 1000ull)
-#define PENDING_TRIES 400000u /* 30 s, for a rest takes 75 us: however long the process was stopped */
+#define PENDING_COUNT (75 * 1000ull) /* tries that follow each other sooner count for one */
+#define PENDING_TRIES 400000u	     /* 30 s, however long the process was stopped */
 
 static struct {
 	struct fault_thread *thread;
@@ -84,14 +85,29 @@ static unsigned pager_for(unsigned cpu)
 	return cpu % pagers.count;
 }
 
-/* Those with a share of the faults are woken first, so that there is never none. */
+static unsigned largest_share(void)
+{
+	unsigned most = 0;
+
+	for (unsigned i = 0; i < pagers.count; i++)
+		most = PC_MAX(most, pagers.by_pager[i]);
+	return most;
+}
+
+/*
+ * Those with a share of the faults are woken first, so that there is never none: where so many CPUs
+ * have an equal part that nobody has a share, those with the largest wait.
+ */
 static void rearrange(void)
 {
+	const unsigned share = (pagers.samples + WAIT_SHARE - 1) / WAIT_SHARE;
+	const unsigned enough = PC_MIN(share, largest_share());
+
 	for (unsigned i = 0; i < pagers.count; i++)
-		if (pagers.by_pager[i] * WAIT_SHARE >= pagers.samples)
+		if (pagers.by_pager[i] >= enough)
 			unpark(&pagers.thread[i]);
 	for (unsigned i = 0; i < pagers.count; i++)
-		if (pagers.by_pager[i] * WAIT_SHARE < pagers.samples)
+		if (pagers.by_pager[i] < enough)
 			park(&pagers.thread[i]);
 }
 
@@ -251,7 +267,7 @@ static void adopt(struct fault_thread *t, pc_addr page)
 	gate_open(&world.gate);
 }
 
-static bool serve(struct fault_thread *t, const struct uffd_event *fault)
+static enum restore_result serve(struct fault_thread *t, const struct uffd_event *fault)
 {
 	enum restore_result res = restore_fault(&t->restorer, fault);
 
@@ -259,10 +275,10 @@ static bool serve(struct fault_thread *t, const struct uffd_event *fault)
 		adopt(t, fault->start);
 		res = restore_fault(&t->restorer, fault);
 	}
-	return res == RESTORE_DONE;
+	return res;
 }
 
-static void keep(struct fault_thread *t, const struct uffd_event *fault)
+static void keep(struct fault_thread *t, const struct uffd_event *fault, enum restore_result why)
 {
 	COUNT(t->restorer.shard, restore_again);
 	if (t->pending_count == PENDING_MAX) {
@@ -270,13 +286,15 @@ static void keep(struct fault_thread *t, const struct uffd_event *fault)
 		uffd_wake(&world.uffd, fault->start, fault->end);
 		return;
 	}
-	t->pending[t->pending_count++] = (struct pending_fault){.fault = *fault};
+	t->pending[t->pending_count++] =
+	    (struct pending_fault){.fault = *fault, .is_short = why == RESTORE_SHORT};
 }
 
 static void answer(struct fault_thread *t, const struct uffd_event *fault)
 {
 	const unsigned shard = t->restorer.shard;
 	pc_ns start = clock_now(), end;
+	enum restore_result res;
 
 	if (fault->wp)
 		COUNT(shard, faults_wp);
@@ -284,8 +302,9 @@ static void answer(struct fault_thread *t, const struct uffd_event *fault)
 		COUNT(shard, faults_missing);
 	if (fault->write && !fault->wp)
 		COUNT(shard, faults_write);
-	if (!serve(t, fault))
-		keep(t, fault);
+	res = serve(t, fault);
+	if (res != RESTORE_DONE)
+		keep(t, fault, res);
 	if (t->restorer.quiet)
 		share_rest(t);
 	end = clock_now();
@@ -300,18 +319,46 @@ static void answer(struct fault_thread *t, const struct uffd_event *fault)
 	t->last_fault = end;
 }
 
+static void count_try(struct pending_fault *p, enum restore_result why, pc_ns now)
+{
+	p->is_short = why == RESTORE_SHORT;
+	if (now - p->counted_at < (p->is_short ? RESTORE_SHORT_WAIT : PENDING_COUNT))
+		return;
+	p->counted_at = now;
+	if (p->is_short && ++p->shorts == RESTORE_SHORT_TRIES)
+		pc_fatal("no memory to restore a page", p->fault.start, p->shorts);
+	if (!p->is_short && ++p->tries == PENDING_TRIES)
+		pc_fatal("a fault cannot be answered", p->fault.start, p->tries);
+}
+
 static void retry_pending(struct fault_thread *t)
 {
 	for (unsigned i = t->pending_count; i-- > 0;) {
 		struct pending_fault *p = &t->pending[i];
+		const pc_ns now = clock_now();
+		enum restore_result res;
 
-		if (serve(t, &p->fault)) {
+		if (p->is_short && now - p->counted_at < RESTORE_SHORT_WAIT)
+			continue;
+		res = serve(t, &p->fault);
+		if (res == RESTORE_DONE) {
 			*p = t->pending[--t->pending_count];
 			share_rest(t);
-		} else if (++p->tries == PENDING_TRIES) {
-			pc_fatal("a fault cannot be answered", p->fault.start, p->tries);
+		} else {
+			count_try(p, res, now);
 		}
 	}
+}
+
+/* How long to wait for what the pending ones want; 0: for ever, there are none. */
+static pc_ns pending_wait(const struct fault_thread *t)
+{
+	pc_ns wait = t->pending_count ? RESTORE_SHORT_WAIT : 0;
+
+	for (unsigned i = 0; i < t->pending_count; i++)
+		if (!t->pending[i].is_short)
+			wait = PENDING_WAIT;
+	return forget_unsettled() ? PENDING_WAIT : wait;
 }
 
 static void note_answered(struct fault_thread *t)
@@ -378,10 +425,10 @@ static bool wait_for_work(struct fault_thread *t)
 		{.fd = world.uffd.fd, .events = POLLIN},
 		{.fd = t->nudge, .events = POLLIN},
 	};
-	const struct timespec soon = {0, PENDING_WAIT};
+	const struct timespec soon = {0, (long)pending_wait(t)};
 	uint64_t drained;
 
-	sys_poll(fds, 2, t->pending_count || forget_unsettled() ? &soon : NULL);
+	sys_poll(fds, 2, soon.tv_nsec ? &soon : NULL);
 	if (fds[1].revents)
 		sys_read(t->nudge, &drained, sizeof(drained));
 	return fds[0].revents;

@@ -14,7 +14,8 @@
  *
  *         One message at a time is read, with the layout gate closed, and an event is applied before
  *         the gate opens. A fault that met a pending event is kept and tried again once the event
- *         has been read; it is never answered by a guess.
+ *         has been read; it is never answered by a guess. So is one for which there is no memory.
+ *         Tries are counted by time, not by events: one that is in vain for too long ends the process.
  * THREADS fault_loop() on the pager's own thread; the rest by the work thread.
  */
 #ifndef PC_FLOW_FAULT_H
@@ -26,7 +27,9 @@
 
 struct pending_fault {
 	struct uffd_event fault;
-	uint32_t tries;
+	bool is_short;		/* of memory; else a layout event is on its way */
+	uint32_t tries, shorts; /* in vain, for either reason */
+	pc_ns counted_at;	/* the last of them */
 };
 
 struct fault_thread {

@@ -290,17 +290,26 @@ static void compact_unit(struct unit *u)
 	}
 }
 
-void pack_compact(bool tight)
+static void compact_next_unit(struct packer *p)
 {
-	if (store_wants_compaction(tight ? WASTE_STILL : WASTE)) {
-		store_compact_begin();
-		for (uint32_t i = 0; i < range_limit(); i++) {
-			struct unit *u = range_at(i);
+	struct unit *u = range_at(p->compact_next);
 
-			gate_enter(&world.gate, GATE_WORK);
-			if (u && load_relaxed(&u->away))
-				compact_unit(u);
-			gate_leave(&world.gate, GATE_WORK);
+	gate_enter(&world.gate, GATE_WORK);
+	if (u && load_relaxed(&u->away))
+		compact_unit(u);
+	gate_leave(&world.gate, GATE_WORK);
+	p->compact_next = p->compact_next + 1 < range_limit() ? p->compact_next + 1 : 0;
+}
+
+void pack_compact(struct packer *p, bool tight, bool (*go_on)(void *), void *arg)
+{
+	bool more = store_wants_compaction(tight ? WASTE_STILL : WASTE);
+
+	if (more) {
+		store_compact_begin();
+		for (uint32_t seen = 0; more && seen < range_limit(); seen++) {
+			compact_next_unit(p);
+			more = go_on(arg);
 		}
 		store_compact_end();
 		COUNT(SHARD, compactions);

@@ -34,6 +34,7 @@ struct packer {
 	uint32_t tag;     /* last checksum seed given out */
 	uint32_t sampled; /* pages since the last verified one */
 	unsigned poor;    /* slots of this chunk that stay unpacked */
+	uint32_t compact_next; /* number of the unit where compaction goes on */
 	uint8_t out[PACK_GROUP][PC_PAGE];
 	uint8_t check[PC_PAGE];
 };
@@ -57,9 +58,10 @@ bool pack_agrees(struct packer *p, const void *packed, unsigned len, const void 
 bool pack_replace(page_word *word, page_word was, page_word now);
 
 /*
- * Moves packed pages together when the store says it is worth it; bounded work, call per tick. `tight`:
- * even for little, where the store is likely to stay as it is.
+ * Moves packed pages together when the store says it is worth it: of one unit, and for as long as go_on(arg)
+ * says so of more, at most of all; call per tick. `tight`: even for little, where the store is likely
+ * to stay as it is. go_on() is called outside the gate.
  */
-void pack_compact(bool tight);
+void pack_compact(struct packer *p, bool tight, bool (*go_on)(void *), void *arg);
 
 #endif

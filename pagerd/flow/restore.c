@@ -19,8 +19,7 @@
 #define AROUND_FIRST	4u
 #define STREAM_START	16u /* a stream enters a unit within so many pages of its beginning */
 #define SENT_BACK_MAX	100000u
-#define NOMEM_TRIES	2000u
-#define NOMEM_WAIT	(5 * PC_MS)
+#define SENT_BACK_SOON	PC_SEC
 #define AROUND_PATIENCE 4u /* faults before the window doubles */
 #define RESIDENT_WORD	page_make(PAGE_RESIDENT, 0)
 #define RETURN_WORD	page_make(PAGE_RETURNING, 0)
@@ -30,14 +29,6 @@ static const uint8_t zeros[PC_PAGE] __attribute__((aligned(4096)));
 static pc_addr page_addr(const struct unit *u, unsigned page)
 {
 	return u->base + (pc_addr)page * PC_PAGE;
-}
-
-/* The process has no memory for a page that must come back: wait for some, then give up loudly. */
-static void wait_for_memory(unsigned tries, pc_addr at)
-{
-	if (tries >= NOMEM_TRIES)
-		pc_fatal("no memory to restore a page", at, tries);
-	sys_nap(NOMEM_WAIT);
 }
 
 /* One copy into the program. */
@@ -53,21 +44,13 @@ static enum uffd_result copy_once(pc_addr to, const void *from, uint64_t len,
 	return res;
 }
 
-/* The same for what must come: while memory is short, a page from the reserve, or once there is some. */
+/* The same for what must come: where memory is short, a page from the reserve. */
 static enum uffd_result copy_in(struct restorer *r, pc_addr to, const void *from, uint64_t len,
 				uint64_t *done)
 {
-	enum uffd_result res;
+	enum uffd_result res = copy_once(to, from, len, RESTORE_NEEDED, done);
 
-	for (unsigned tries = 0;; tries++) {
-		res = copy_once(to, from, len, RESTORE_NEEDED, done);
-		if (res != UFFD_NOMEM || *done)
-			return res;
-		res = reserve_restore(r->shard, to, from, done);
-		if (res != UFFD_NOMEM)
-			return res;
-		wait_for_memory(tries, to);
-	}
+	return res != UFFD_NOMEM || *done ? res : reserve_restore(r->shard, to, from, done);
 }
 
 unsigned restore_ready(struct restorer *r, unsigned pages)
@@ -96,8 +79,12 @@ static bool is_there(pc_addr at)
  */
 static void look_again(struct restorer *r, pc_addr at)
 {
-	r->sent_back = r->sent_from == at ? r->sent_back + 1 : 0;
+	const pc_ns now = clock_now();
+	const bool soon = now - r->sent_at < SENT_BACK_SOON;
+
+	r->sent_back = soon && r->sent_from == at ? r->sent_back + 1 : 0;
 	r->sent_from = at;
+	r->sent_at = now;
 	if (r->sent_back == SENT_BACK_MAX)
 		pc_fatal("a fault cannot be answered", at, r->sent_back);
 	uffd_wake(&world.uffd, at, at + PC_PAGE);
@@ -348,7 +335,7 @@ static enum restore_result give_back_run(struct restorer *r, struct unit *u, uns
 	 * Not writable or locked by now, or that: a move is refused, a copy is not. Two mappings by
 	 * now: page by page.
 	 */
-	return restore_pages(r, u, first + came, first + n, RESTORE_NEEDED);
+	return restore_pages(r, u, first + came, first + n, RESTORE_FAVOUR);
 }
 
 enum restore_result restore_staged(struct restorer *r, struct unit *u)
@@ -473,10 +460,10 @@ static enum restore_result restore_one_staged(struct restorer *r, struct unit *u
 	uint64_t done;
 
 	copied = copy_in(r, page_addr(u, page), bytes, PC_PAGE, &done);
-	if (copied == UFFD_AGAIN || copied == UFFD_GONE ||
+	if (copied == UFFD_AGAIN || copied == UFFD_GONE || copied == UFFD_NOMEM ||
 	    (copied == UFFD_EXISTS && !is_there(page_addr(u, page)))) {
 		batch_undo(&b, page);
-		return RESTORE_AGAIN;
+		return copied == UFFD_NOMEM ? RESTORE_SHORT : RESTORE_AGAIN;
 	}
 	if (copied == UFFD_EXISTS)
 		uffd_wake(&world.uffd, page_addr(u, page), page_addr(u, page) + PC_PAGE);
@@ -509,6 +496,8 @@ static enum restore_result restore_hole(struct restorer *r, struct unit *u, unsi
 		COUNT(r->shard, zero_fills);
 		return RESTORE_DONE;
 	}
+	if (res == UFFD_NOMEM)
+		return RESTORE_SHORT;
 	if (res != UFFD_GONE && (res != UFFD_EXISTS || !is_there(at)))
 		return RESTORE_AGAIN;
 	COUNT(r->shard, restore_raced);
@@ -620,6 +609,27 @@ void restore_rest(struct restorer *r, pc_addr base, unsigned first)
 #define STUCK_TRIES 100000u
 #define STUCK_WAIT  (50 * 1000ull)
 
+/* In vain so far: `tries` for a layout event on its way, and while there was no memory at all. */
+struct patience {
+	unsigned tries, shorts;
+	uint64_t restored; /* by anybody, at the last try */
+};
+
+/* Outside the gate: what would give memory back may have to be read first. */
+static void wait_for_better(struct patience *p, enum restore_result why, pc_addr start, pc_addr end)
+{
+	const uint64_t restored = stats_get(PC_V_pages_restored);
+	const bool is_short = why == RESTORE_SHORT;
+
+	p->shorts = is_short && restored == p->restored ? p->shorts + 1 : 0;
+	p->restored = restored;
+	if (p->shorts == RESTORE_SHORT_TRIES)
+		pc_fatal("no memory to restore a page", start, p->shorts);
+	if (!is_short && p->tries++ == STUCK_TRIES)
+		pc_fatal("a range cannot be restored", start, end);
+	sys_nap(is_short ? RESTORE_SHORT_WAIT : STUCK_WAIT);
+}
+
 static enum restore_result restore_unit(struct restorer *r, pc_addr start, pc_addr end)
 {
 	unsigned first = page_in_unit(start);
@@ -631,7 +641,8 @@ static enum restore_result restore_unit(struct restorer *r, pc_addr start, pc_ad
 	u = range_find(start);
 	if (u && load_relaxed(&u->staged) && !first && last == PC_UNIT_PAGES)
 		res = restore_staged(r, u);
-	if (u && res == RESTORE_DONE && load_relaxed(&u->away))
+	/* What could not be moved home and was no more than a favour so far is wanted here. */
+	if (u && (res == RESTORE_DONE || res == RESTORE_SHORT) && load_relaxed(&u->away))
 		res = restore_pages(r, u, first, last, RESTORE_NEEDED);
 	gate_leave(&world.gate, r->slot);
 	return res;
@@ -640,12 +651,11 @@ static enum restore_result restore_unit(struct restorer *r, pc_addr start, pc_ad
 void restore_range(struct restorer *r, pc_addr start, pc_addr end)
 {
 	for (pc_addr at = start; at < end; at = unit_floor(at) + PC_UNIT) {
-		pc_addr stop = PC_MIN(end, unit_floor(at) + PC_UNIT);
+		const pc_addr stop = PC_MIN(end, unit_floor(at) + PC_UNIT);
+		struct patience patience = {0};
+		enum restore_result res;
 
-		for (unsigned tries = 0; restore_unit(r, at, stop) != RESTORE_DONE; tries++) {
-			if (tries == STUCK_TRIES)
-				pc_fatal("a range cannot be restored", at, stop);
-			sys_nap(STUCK_WAIT);
-		}
+		while ((res = restore_unit(r, at, stop)) != RESTORE_DONE)
+			wait_for_better(&patience, res, at, stop);
 	}
 }

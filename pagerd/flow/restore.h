@@ -16,10 +16,13 @@
  *         whole by UFFDIO_MOVE, for that is the probe's way of learning that it is in use.
  *
  *         Where the kernel has no memory the page that somebody waits for comes from the reserve
- *         (flow/reserve.h); its neighbours stay where they are.
+ *         (flow/reserve.h); its neighbours stay where they are. Nobody waits for memory inside the
+ *         gate: the program may be about to give some back, which the kernel does once the event
+ *         of it has been read.
  *
  * RETURNS RESTORE_AGAIN: a layout event is pending; leave the gate, have the events read, ask again.
- *         RESTORE_SHORT: there is no memory for what was only a favour.
+ *         RESTORE_SHORT: there is no memory, nor a reserve for what is needed; leave the gate, and ask
+ *         again after RESTORE_SHORT_WAIT. After RESTORE_SHORT_TRIES in a row the process ends.
  * THREADS one restorer a thread; the caller is inside the gate where it says so.
  */
 #ifndef PC_FLOW_RESTORE_H
@@ -27,6 +30,9 @@
 
 #include "flow/world.h"
 #include "state/range.h"
+
+#define RESTORE_SHORT_WAIT  (5 * PC_MS)
+#define RESTORE_SHORT_TRIES 2000u
 
 enum restore_result { RESTORE_DONE, RESTORE_AGAIN, RESTORE_UNKNOWN, RESTORE_SHORT };
 
@@ -36,6 +42,7 @@ struct restorer {
 	uint8_t *page;  /* AROUND_MAX pages */
 	unsigned pages; /* of those, the first that are known to have memory; see restore_ready() */
 	pc_addr sent_from; /* the last page where a waiting thread was told to look again */
+	pc_ns sent_at;	   /* when */
 	unsigned sent_back; /* how often in a row */
 	pc_addr rest;   /* unit of the last fault if it should come back whole, else 0 */
 	bool quiet; /* who faulted there has not been woken, nor has who waits in what came along */
@@ -59,14 +66,17 @@ void restore_rest(struct restorer *r, pc_addr base, unsigned first);
 
 /*
  * Inside the gate. Restores every page of [first, end) of the unit that is away. What is NEEDED comes
- * though memory is short, if need be from the reserve or once there is some. What comes QUIETLY is a
+ * though memory is short, as long as there is a reserve. What comes QUIETLY is a
  * FAVOUR of which nobody who waits is told.
  */
 enum restore_need { RESTORE_NEEDED, RESTORE_FAVOUR, RESTORE_QUIETLY };
 enum restore_result restore_pages(struct restorer *r, struct unit *u, unsigned first, unsigned end,
 				  enum restore_need need);
 
-/* Inside the gate. Everything of the unit that is in staging goes back by UFFDIO_MOVE. */
+/*
+ * Inside the gate. Everything of the unit that is in staging goes back by UFFDIO_MOVE; what cannot be
+ * moved is copied, as a favour: nobody waits for it.
+ */
 enum restore_result restore_staged(struct restorer *r, struct unit *u);
 
 /*

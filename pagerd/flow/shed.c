@@ -64,8 +64,8 @@ static unsigned copy_run(const struct unit *u, const struct chunk *c, unsigned f
 }
 
 /*
- * -ENOMEM: part of it is mapped no more, and the rest has been discarded; a report of that is on
- * its way. Any other error came before anything was done.
+ * False: it ended within the run, or before it. -ENOMEM: part of it is mapped no more, and the rest has
+ * been discarded; a report of that is on its way.
  */
 static bool discard_run(const struct unit *u, unsigned first, unsigned end)
 {
@@ -80,6 +80,7 @@ static bool collect_run(const struct unit *u, const struct chunk *c, unsigned fi
 			uint64_t gone[UNIT_MAP_WORDS])
 {
 	unsigned copied = copy_run(u, c, first, end);
+	bool whole;
 
 	if (copied == first)
 		return true;
@@ -87,10 +88,10 @@ static bool collect_run(const struct unit *u, const struct chunk *c, unsigned fi
 		COUNT(SHARD, take_again);
 		return false;
 	}
-	if (!discard_run(u, first, copied))
-		return true;
+	whole = discard_run(u, first, copied);
 	for (unsigned i = first; i < copied; i++)
-		gone[i / 64] |= 1ull << (i % 64);
+		if (whole || pagemap_occupied(&world.pagemap, addr_of(u, i)) == 0)
+			gone[i / 64] |= 1ull << (i % 64);
 	return true;
 }
 

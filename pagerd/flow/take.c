@@ -495,14 +495,14 @@ static bool still_whole(const struct take *t, const struct piece *p)
  * A discard that was reported has been carried out where the page is gone. One that the kernel is
  * just moving elsewhere is neither present nor gone.
  */
-static void settle_discards(struct take *t)
+static void settle_discards(struct unit *u)
 {
 	for (unsigned i = 0; i < PC_UNIT_PAGES; i++) {
-		page_word w = unit_peek(t->unit, i);
+		page_word w = unit_peek(u, i);
 
-		if (page_state(w) == PAGE_REMOVING && !bit(t->present, i) &&
-		    pagemap_occupied(&world.pagemap, addr_of(t, i)) == 0)
-			page_swing(unit_word(t->unit, i), w, page_make(PAGE_RESIDENT, 0));
+		if (page_state(w) == PAGE_REMOVING &&
+		    pagemap_occupied(&world.pagemap, u->base + i * PC_PAGE) == 0)
+			page_swing(unit_word(u, i), w, page_make(PAGE_RESIDENT, 0));
 	}
 }
 
@@ -627,9 +627,9 @@ static void take_inside(struct take *t, pc_ns now)
 
 	for (; map_next_run(t->runs, &first, &end); first = end)
 		register_run(t, first, end);
+	settle_discards(t->unit);
 	if (look(t) <= 0)
 		return;
-	settle_discards(t);
 	unit_list(t->unit);
 	if (uffd_register(&world.uffd, chunk, chunk + PC_UNIT))
 		return;
@@ -766,6 +766,7 @@ static void attempt(struct take *t, pc_ns now)
 static bool prepare(struct take *t, pc_ns now)
 {
 	keep_excluded(t);
+	settle_discards(t->unit);
 	if (look(t) <= 0 || !choose_runs(t, now)) {
 		heat_empty(&t->unit->heat, now, world.cold_age);
 		return false;
@@ -876,6 +877,9 @@ bool release_unit(struct unit *u)
 	bool released;
 
 	gate_enter(&world.gate, GATE_WORK);
+	/* Once it is filled again unseen, nothing shows any more that a discard was carried out. */
+	if (!load_relaxed(&u->away))
+		settle_discards(u);
 	released = !load_relaxed(&u->away) && release_home(u);
 	if (released)
 		u->unguarded = 0;

@@ -65,6 +65,14 @@ static bool solvent(struct work *w)
 	return w->budget > 0 && !stopping(w) && !world.pinned;
 }
 
+static bool go_on(void *work)
+{
+	struct work *w = work;
+
+	w->serve();
+	return solvent(w);
+}
+
 static pc_ns pay_off(const struct work *w)
 {
 	return w->budget < 0 ? (pc_ns)-w->budget * 100 / options.max_cpu : 0;
@@ -104,34 +112,32 @@ static bool next_unit(struct work *w, pc_addr *base, uint64_t managed[UNIT_MAP_W
 	return true;
 }
 
-/* One pass over the areas at most; stops where the quota ends and goes on from there. */
+/* One pass over the areas at most; stops where quota or budget ends, and goes on from there. */
 static unsigned run_trials(struct work *w, pc_ns now, const struct policy_plan *plan)
 {
 	unsigned quota = world.everything ? UINT32_MAX : plan->trials;
 	pc_addr first = w->cursor;
-	bool wrapped = false;
+	bool wrapped = false, done = false;
 	unsigned tried = 0;
 
-	while (tried < quota && solvent(w)) {
+	while (!done && tried < quota && solvent(w)) {
 		uint64_t managed[UNIT_MAP_WORDS];
 		struct unit *u;
 		pc_addr base;
 
 		w->serve();
 		if (!next_unit(w, &base, managed)) {
-			if (wrapped || !first)
-				break;
+			done = wrapped || !first;
 			w->cursor = 0;
 			wrapped = true;
 			continue;
 		}
-		if (wrapped && base >= first)
-			break;
-		u = range_find(base);
+		done = wrapped && base >= first;
+		u = done ? NULL : range_find(base);
 		if (u && due(u, now, plan) && take_unit(base, managed, now, plan->wait))
 			tried++;
 	}
-	if (tried < quota)
+	if (done)
 		w->cursor = 0;
 	return tried;
 }
@@ -320,7 +326,7 @@ pc_ns work_tick(struct work *w, pc_ns now)
 	if (discover_threads_ok())
 		tried = run_trials(w, now, &plan);
 	release_returned(w);
-	pack_compact(repack_some(w, now, waiting || tried));
+	pack_compact(&w->packer, repack_some(w, now, waiting || tried), go_on, w);
 	work_gauges(w);
 	solvent(w);
 	return rest(w, waiting, tried);

@@ -43,6 +43,7 @@ enum codec_kind __real_codec_pack(struct codec_state *s, const void *from, void 
 enum codec_kind __wrap_codec_pack(struct codec_state *s, const void *from, void *out,
 				  unsigned keep_below, unsigned *len, uint32_t *word);
 enum restore_result __wrap_restore_staged(struct restorer *r, struct unit *u);
+bool __wrap_store_wants_compaction(unsigned part);
 
 enum codec_kind __wrap_codec_pack(struct codec_state *s, const void *from, void *out,
 				  unsigned keep_below, unsigned *len, uint32_t *word)
@@ -91,6 +92,12 @@ enum restore_result __wrap_restore_staged(struct restorer *r, struct unit *u)
 		if (page_state(word(i)) == PAGE_STAGED)
 			bring_home(i);
 	return RESTORE_DONE;
+}
+
+bool __wrap_store_wants_compaction(unsigned part)
+{
+	(void)part;
+	return true;
 }
 
 static void fill(uint8_t *at, unsigned seed)
@@ -257,6 +264,29 @@ static void nothing_is_checked_where_it_is_off(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+static bool count_steps(void *steps)
+{
+	return --*(unsigned *)steps > 0;
+}
+
+/* However large the store is, whoever waits is answered after each unit, and no unit is left out. */
+static void compaction_ends_when_it_is_told_to_and_goes_on_there(void **state)
+{
+	unsigned steps = 1;
+
+	(void)state;
+	for (unsigned i = 1; i < UNITS; i++)
+		assert_non_null(range_ensure(START + i * PC_UNIT));
+	for (unsigned i = 0; i < 2 * UNITS; i++, steps = 1) {
+		assert_int_equal(packer.compact_next, i % UNITS);
+		pack_compact(&packer, false, count_steps, &steps);
+		assert_int_equal(steps, 0);
+	}
+	steps = 100;
+	pack_compact(&packer, false, count_steps, &steps);
+	assert_int_equal(steps, 100 - UNITS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +296,7 @@ int main(void)
 	    CASE(a_sample_is_checked),
 	    CASE(a_sample_that_fails_goes_home),
 	    CASE(nothing_is_checked_where_it_is_off),
+	    CASE(compaction_ends_when_it_is_told_to_and_goes_on_there),
 	};
 
 	log_set_level(LOG_OFF); /* what fails its check is told */

@@ -25,12 +25,20 @@
 
 static struct restorer restorer;
 static struct {
-	bool fills;
+	bool fills, no_memory;
+	pc_ns step; /* of time, at each look at the clock */
+	pc_ns now;
 	unsigned asked, woken;
 } played;
 
 long __real_sys_call(long nr, long a, long b, long c, long d, long e, long f);
 long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f);
+pc_ns __wrap_clock_now(void);
+
+pc_ns __wrap_clock_now(void)
+{
+	return played.now += played.step;
+}
 
 long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 {
@@ -40,9 +48,9 @@ long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 		played.woken++;
 		return 0;
 	}
-	assert_int_equal(b, (long)UFFDIO_ZEROPAGE);
+	assert_true(b == (long)UFFDIO_ZEROPAGE || b == (long)UFFDIO_COPY);
 	played.asked++;
-	return played.fills ? 0 : -ENOENT;
+	return played.no_memory ? -ENOMEM : played.fills ? 0 : -ENOENT;
 }
 
 static void touch(unsigned page, unsigned times)
@@ -66,8 +74,9 @@ static int begin(void **state)
 	gate_reset(&world.gate, GATE_PAGER0 + 1);
 	unit_set_registered(range_ensure(START), 0, 2, true);
 	restorer = (struct restorer){.slot = GATE_PAGER0, .shard = 1};
-	played.fills = false;
+	played.fills = played.no_memory = false;
 	played.asked = played.woken = 0;
+	played.step = 0;
 	return 0;
 }
 
@@ -97,6 +106,28 @@ static void looking_elsewhere_begins_anew(void **state)
 	assert_int_equal(played.woken, MANY);
 }
 
+/* Races with discards that are lost now and then, as long as the program runs. */
+static void looking_again_seldom_is_no_reason(void **state)
+{
+	(void)state;
+	played.step = PC_SEC;
+	touch(0, MANY);
+	assert_int_equal(played.woken, MANY);
+}
+
+/* The gate is left for that: the program may be about to give memory back. */
+static void nobody_waits_for_memory_here(void **state)
+{
+	const struct uffd_event write = {
+	    .kind = UFFD_FAULT, .start = START, .end = START + PC_PAGE, .write = true};
+
+	(void)state;
+	played.no_memory = true;
+	assert_int_equal(restore_fault(&restorer, &write), RESTORE_SHORT);
+	assert_int_equal(played.asked, 1);
+	assert_int_equal(page_state(unit_peek(range_find(START), 0)), PAGE_RESIDENT);
+}
+
 static void looking_again_for_ever_ends_the_process(void **state)
 {
 	pid_t pid = fork();
@@ -119,6 +150,8 @@ int main(void)
 	    cmocka_unit_test_setup(a_hole_is_filled, begin),
 	    cmocka_unit_test_setup(who_finds_no_mapping_looks_again, begin),
 	    cmocka_unit_test_setup(looking_elsewhere_begins_anew, begin),
+	    cmocka_unit_test_setup(looking_again_seldom_is_no_reason, begin),
+	    cmocka_unit_test_setup(nobody_waits_for_memory_here, begin),
 	    cmocka_unit_test_setup(looking_again_for_ever_ends_the_process, begin),
 	};
 

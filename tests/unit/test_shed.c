@@ -1,7 +1,7 @@
 /*
  * EVICT=madvise: which pages count as gone. A page is gone when its bytes were copied and a discard
  * may have reached it; it is left alone when nothing was copied, when the layout is about to change,
- * or when the kernel refused the discard before it did anything.
+ * or when the kernel refused the discard before it came to that page.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,6 +35,7 @@ static struct {
 	long copied;	     /* pages, or -errno */
 	bool pending;
 	long discard; /* its result */
+	unsigned lost; /* of the first pages, before it was refused */
 	pc_addr discarded, until;
 	int living, held;
 } played;
@@ -44,6 +45,7 @@ long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f);
 int __wrap_pagemap_protected(const struct pagemap *pm, pc_addr start, pc_addr end,
 			     uint64_t protected[PC_UNIT_PAGES / 64]);
 long __wrap_peek_read(int fd, void *to, pc_addr from, size_t len);
+int __wrap_pagemap_occupied(const struct pagemap *pm, pc_addr page);
 int __wrap_pins_held(int tid);
 int __wrap_discover_living(void);
 
@@ -91,6 +93,12 @@ long __wrap_peek_read(int fd, void *to, pc_addr from, size_t len)
 	len = PC_MIN(len, (size_t)played.copied * PC_PAGE);
 	memset(to, 0x5a, len);
 	return (long)len;
+}
+
+int __wrap_pagemap_occupied(const struct pagemap *pm, pc_addr page)
+{
+	(void)pm;
+	return page >= AT(played.first + played.lost);
 }
 
 int __wrap_pins_held(int tid)
@@ -174,6 +182,18 @@ static void a_refused_discard_leaves_the_pages(void **state)
 	assert_true(quiet);
 }
 
+/* The second of two mappings was locked meanwhile: the first is discarded by then. */
+static void a_discard_that_is_refused_half_way_has_happened_so_far(void **state)
+{
+	bool quiet;
+
+	(void)state;
+	played.discard = -EINVAL;
+	played.lost = 2;
+	assert_int_equal(collect(&quiet), 0x18);
+	assert_true(quiet);
+}
+
 /* The kernel discards what is mapped before it says that not all was. */
 static void a_discard_that_met_a_gap_has_happened(void **state)
 {
@@ -223,6 +243,7 @@ int main(void)
 	    cmocka_unit_test_setup(no_more_is_discarded_than_was_copied, begin),
 	    cmocka_unit_test_setup(nothing_is_discarded_while_a_change_is_pending, begin),
 	    cmocka_unit_test_setup(a_refused_discard_leaves_the_pages, begin),
+	    cmocka_unit_test_setup(a_discard_that_is_refused_half_way_has_happened_so_far, begin),
 	    cmocka_unit_test_setup(a_discard_that_met_a_gap_has_happened, begin),
 	    cmocka_unit_test_setup(who_may_pin_is_left_for_good, begin),
 	    cmocka_unit_test_setup(who_cannot_be_asked_is_left_for_now, begin),

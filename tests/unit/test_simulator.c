@@ -23,6 +23,7 @@
 #include <sys/mman.h>
 
 #include "support/actors.h"
+#include "support/demand_zero.h"
 #include "support/model_kernel.h"
 
 #include "base/check.h"
@@ -1187,16 +1188,6 @@ int64_t __wrap_pressure_anon(const struct pressure *p)
 }
 
 /* ---- a run ---------------------------------------------------------------------------------- */
-
-static void *demand_zero(size_t bytes)
-{
-	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (at == MAP_FAILED)
-		abort();
-	return at;
-}
 
 static void forget_bytes(void *start, size_t n)
 {

@@ -21,6 +21,7 @@
 #include "kernel/uapi.h"
 #include "state/range.h"
 #include "state/staging.h"
+#include "support/demand_zero.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -540,6 +541,19 @@ static void a_discard_is_over_when_the_page_is_gone(void **state)
 	assert_int_equal(state_of(8), PAGE_RESIDENT);
 }
 
+/* Also where nothing is to leave; filled again unseen, nothing would show it any more. */
+static void a_discard_is_over_in_a_unit_that_is_let_go(void **state)
+{
+	(void)state;
+	unit_set_registered(unit, 2, 4, true);
+	page_store(unit_word(unit, 2), page_make(PAGE_REMOVING, 0));
+	assert_int_equal(take(), 0);
+	assert_int_equal(state_of(2), PAGE_RESIDENT);
+	page_store(unit_word(unit, 3), page_make(PAGE_REMOVING, 0));
+	assert_true(release_unit(unit));
+	assert_int_equal(state_of(3), PAGE_RESIDENT);
+}
+
 /* It is in staging, whatever the kernel says: taken for resident it would be read as zeros. */
 static void what_the_kernel_forgot_has_left(void **state)
 {
@@ -586,15 +600,6 @@ static void only_what_is_away_is_guarded_again(void **state)
 	unit_count(unit, 4, away, page_make(PAGE_RESIDENT, 0));
 }
 
-static void *demand_zero(size_t len)
-{
-	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	assert_ptr_not_equal(at, MAP_FAILED);
-	return at;
-}
-
 static int begin_all(void **state)
 {
 	(void)state;
@@ -629,6 +634,7 @@ int main(void)
 	    CASE(what_the_program_is_about_to_keep_is_not_guarded),
 	    CASE(a_guard_beside_a_change_may_be_lost),
 	    CASE(a_discard_is_over_when_the_page_is_gone),
+	    CASE(a_discard_is_over_in_a_unit_that_is_let_go),
 	    CASE(what_the_kernel_forgot_has_left),
 	    CASE(what_came_back_does_not_leave_again_at_once),
 	    CASE(only_what_is_away_is_guarded_again),

@@ -34,7 +34,9 @@ static struct {
 	unsigned taken, packed, looked_at, strays_after;
 	unsigned waited; /* steps since the oldest question, from 1 on; 0: nobody waits */
 	unsigned worst, answers;
-	bool unknown; /* a thread of the program is */
+	pc_addr last;	    /* that was to be taken */
+	bool short_of_time; /* the budget ends with each unit, which takes nothing */
+	bool unknown;	    /* a thread of the program is */
 	bool remaps;  /* a remap leads to the first unit while the last one goes home */
 	unsigned due, groups; /* units to be packed again; what was */
 	struct repack_gain gain; /* of each group */
@@ -47,7 +49,7 @@ unsigned __wrap_take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_n
 bool __wrap_pack_chunk(struct packer *p, struct restorer *r, struct chunk *c, pc_ns now);
 bool __wrap_release_unit(struct unit *u);
 void __wrap_store_trim(void);
-void __wrap_pack_compact(bool tight);
+void __wrap_pack_compact(struct packer *p, bool tight, bool (*go_on)(void *), void *arg);
 bool __wrap_repack_due(const struct unit *u, pc_ns now);
 bool __wrap_repack_group(struct repack *r, struct packer *p, pc_addr base, unsigned first,
 			 struct repack_gain *gain);
@@ -79,13 +81,15 @@ static void answer(void)
 
 unsigned __wrap_take_unit(pc_addr base, const uint64_t *managed, pc_ns now, pc_ns wait)
 {
-	(void)base;
 	(void)managed;
 	(void)now;
 	(void)wait;
 	step();
 	seen.taken++;
-	return 1;
+	seen.last = base;
+	if (seen.short_of_time)
+		work.budget = 0;
+	return !seen.short_of_time;
 }
 
 bool __wrap_pack_chunk(struct packer *p, struct restorer *r, struct chunk *c, pc_ns now)
@@ -135,8 +139,11 @@ bool __wrap_repack_group(struct repack *r, struct packer *p, pc_addr base, unsig
 	return true;
 }
 
-void __wrap_pack_compact(bool tight)
+void __wrap_pack_compact(struct packer *p, bool tight, bool (*go_on)(void *), void *arg)
 {
+	(void)p;
+	(void)go_on;
+	(void)arg;
 	seen.tight = tight;
 }
 
@@ -210,7 +217,7 @@ static int begin(void **state)
 {
 	(void)state;
 	seen.taken = seen.packed = seen.looked_at = seen.waited = seen.worst = seen.answers = 0;
-	seen.remaps = seen.unknown = seen.dear = false;
+	seen.remaps = seen.unknown = seen.dear = seen.short_of_time = false;
 	seen.due = seen.groups = seen.strays_after = 0;
 	seen.gain = (struct repack_gain){16384, 8192};
 	options.cold_age = 0;
@@ -236,6 +243,18 @@ static void who_waits_is_answered_between_two_units(void **state)
 	assert_int_equal(seen.looked_at, UNITS);
 	assert_int_equal(seen.worst, 1);
 	assert_true(seen.answers >= UNITS + CHUNKS + UNITS - 1);
+}
+
+static void where_the_budget_ended_the_next_round_goes_on(void **state)
+{
+	const pc_ns now = sys_monotonic();
+
+	(void)state;
+	seen.short_of_time = true;
+	for (unsigned i = 0; i < 3 * UNITS; i++) {
+		work_tick(&work, now + i * PC_SEC);
+		assert_int_equal(seen.last, START + i % UNITS * PC_UNIT);
+	}
 }
 
 static void who_waits_is_not_kept_by_an_eviction(void **state)
@@ -361,6 +380,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(who_waits_is_answered_between_two_units, begin),
+	    cmocka_unit_test_setup(where_the_budget_ended_the_next_round_goes_on, begin),
 	    cmocka_unit_test_setup(who_waits_is_not_kept_by_an_eviction, begin),
 	    cmocka_unit_test_setup(who_waits_is_not_kept_by_a_return, begin),
 	    cmocka_unit_test_setup(who_waits_is_not_kept_by_repacking, begin),
