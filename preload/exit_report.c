@@ -21,6 +21,7 @@
 
 #define PATH_BYTES (PATH_MAX + PC_OPTION_TEXT)
 #define TEXT_BYTES (2 * RENDER_CSV_BYTES)
+#define LOCK_PATIENCE (5 * PC_SEC)
 
 _Static_assert(RENDER_SUMMARY_BYTES <= TEXT_BYTES, "one buffer serves both");
 
@@ -58,13 +59,15 @@ static int write_all(int fd, const struct text *t)
 	return (size_t)n == t->len && !t->truncated ? 0 : -ENOSPC;
 }
 
+/* Who else reports holds it for less than a millisecond; for who keeps it the program's end does not wait. */
 static int lock_file(int fd)
 {
+	const pc_ns enough = sys_monotonic() + LOCK_PATIENCE;
 	long err;
 
-	do
-		err = SYS2(__NR_flock, fd, LOCK_EX);
-	while (err == -EINTR);
+	while ((err = SYS2(__NR_flock, fd, LOCK_EX | LOCK_NB)) == -EWOULDBLOCK &&
+	       sys_monotonic() < enough)
+		sys_nap(PC_MS);
 	return (int)err;
 }
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# report_unread.sh LIBRARY: a program whose report cannot be written, because nobody reads the pipe or files
-# may not grow, ends as it would have ended, and hears which file it was. The library cannot begin
+# report_unread.sh LIBRARY: a program whose report cannot be written, because nobody reads the pipe, files
+# may not grow or somebody keeps the file's lock, ends as it would have ended, and hears which file it was. The library cannot begin
 # where no file may grow, and says so.
 . "$(dirname "$0")/real.bash" "$@"
-needs env mkfifo sleep
+needs env flock mkfifo sleep
 
 mkfifo "$scratch/pipe"
 exec 3<>"$scratch/pipe" 4>"$scratch/pipe"
@@ -23,6 +23,14 @@ PREDICOMP_CSV=$scratch/unread LD_PRELOAD=$library timeout 20 /bin/true 2>"$scrat
 status=$?
 [ "$status" = 0 ] || fail "ends with $status where the report is a pipe that nobody reads"
 grep -qF "CSV could not be written: $scratch/unread errno=" "$scratch/said" ||
+	fail "does not say so: $(cat "$scratch/said")"
+
+exec 5>"$scratch/locked"
+flock 5
+PREDICOMP_CSV=$scratch/locked LD_PRELOAD=$library timeout 20 /bin/true 2>"$scratch/said" 5>&-
+status=$?
+[ "$status" = 0 ] || fail "ends with $status where somebody keeps the report's lock"
+grep -qF "CSV could not be written: $scratch/locked errno=" "$scratch/said" ||
 	fail "does not say so: $(cat "$scratch/said")"
 
 mkfifo "$scratch/told"
