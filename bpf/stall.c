@@ -213,12 +213,12 @@ static uint64_t bucket_end(unsigned bucket)
 void histogram_since(struct histogram *out, const struct histogram *now,
 		     const struct histogram *before)
 {
-	*out = (struct histogram){
-	    .count = now->count - before->count,
-	    .sum = now->sum - before->sum,
-	};
-	for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+	*out = (struct histogram){.sum = now->sum - before->sum};
+	/* It goes on while it is copied: only the buckets agree with each other. */
+	for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
 		out->bucket[i] = now->bucket[i] - before->bucket[i];
+		out->count += out->bucket[i];
+	}
 	/* No fault of before is longer than the longest of all. */
 	out->max = now->max;
 	out->max = histogram_quantile(out, 1000);

@@ -566,7 +566,7 @@ static void forget(struct study *s)
 	family_end(&s->family);
 }
 
-static const struct watch_verb verb = {.name = "access", .details = details};
+static const struct watch_verb verb = {.name = "access", .details = details, .answers = WATCH_ONCE};
 
 int cmd_access(int argc, char **argv)
 {

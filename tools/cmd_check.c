@@ -73,19 +73,12 @@ struct verdict {
 /* The user's own options must not decide the answer. */
 static void drop_options(void)
 {
-	for (char **entry = environ; *entry;) {
-		char name[64];
+	char **kept = environ;
 
-		if (strncmp(*entry, "PREDICOMP_", strlen("PREDICOMP_")) != 0) {
-			entry++;
-			continue;
-		}
-		snprintf(name, sizeof(name), "%.*s", (int)strcspn(*entry, "="), *entry);
-		if (unsetenv(name) != 0)
-			entry++;
-		else
-			entry = environ;
-	}
+	for (char **entry = environ; *entry; entry++)
+		if (strncmp(*entry, "PREDICOMP_", strlen("PREDICOMP_")) != 0)
+			*kept++ = *entry;
+	*kept = NULL;
 }
 
 _Noreturn static void become_child(const char *library, const int hold[2], const int said[2])

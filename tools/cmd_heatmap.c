@@ -157,6 +157,7 @@ static const struct watch_verb verb = {
     .options = options,
     .letters = "o:",
     .take = take_option,
+    .answers = WATCH_ONCE,
 };
 
 int cmd_heatmap(int argc, char **argv)

@@ -345,8 +345,10 @@ static void take_exit(struct event *event, const struct life_event *e, char text
 	event->lived_ms = (int64_t)(e->lived_ns / PC_MS);
 	event->cpu_ms = (int64_t)(e->cpu_ns / PC_MS);
 	event->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status) && sigabbrev_np(WTERMSIG(status)))
 		snprintf(text, LIFE_ARGUMENTS, "killed by SIG%s", sigabbrev_np(WTERMSIG(status)));
+	else if (WIFSIGNALED(status))
+		snprintf(text, LIFE_ARGUMENTS, "killed by signal %d", WTERMSIG(status));
 	else
 		snprintf(text, LIFE_ARGUMENTS, "exit status %d", WEXITSTATUS(status));
 }
@@ -437,7 +439,7 @@ static const struct watch_verb verb = {
     .scope = WATCH_ONE_OR_ALL,
     .options = options,
     .take = take,
-    .events = true,
+    .answers = WATCH_EVENTS,
     .without = "predicomp list shows what is managed now",
 };
 

@@ -150,7 +150,7 @@ static const struct watch_verb verb = {
     .scope = WATCH_ONE_OR_ALL,
     .options = options,
     .take = take,
-    .events = true,
+    .answers = WATCH_EVENTS,
     .without = "minor, major and CPU time of /proc/PID/stat",
 };
 

@@ -8,7 +8,8 @@
 #include "screen.h"
 
 static const char details[] =
-    "  --once            one table after one interval; so too where the output is no terminal\n"
+    "  --once            one table after one interval; so too where input or output is no\n"
+    "                     terminal\n"
     "  --json            the same as an array of objects\n"
     "  --interval TIME   time between two readings (2s)\n"
     "\n"

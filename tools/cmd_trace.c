@@ -152,7 +152,7 @@ static const struct watch_verb verb = {
     .scope = WATCH_ONE,
     .options = options,
     .take = take,
-    .events = true,
+    .answers = WATCH_EVENTS,
     .without = "predicomp access -p PID sums up what perf's events show",
 };
 

@@ -25,6 +25,14 @@ static const char intervals[] =
     "  --csv              the same as a header and rows\n";
 static const char events[] = "  --json             one object a line\n"
 			     "  --csv              a header and rows\n";
+static const char once[] =
+    "  --interval TIME    time between two looks (2, 500ms); after -p PID also as a\n"
+    "                     bare argument\n"
+    "  --count N          stop after N of them\n"
+    "  --json             one object, at the end\n"
+    "  --csv              the same as a header and rows\n";
+static const char *const answers_help[] = {
+    [WATCH_INTERVALS] = intervals, [WATCH_EVENTS] = events, [WATCH_ONCE] = once};
 
 static const struct option own[] = {
     {"pid", required_argument, NULL, 'p'},   {"interval", required_argument, NULL, 'i'},
@@ -88,7 +96,7 @@ static void help(const struct watch_verb *verb)
 {
 	show_help(verb->name, followed);
 	fputs(by_command, stdout);
-	fputs(verb->events ? events : intervals, stdout);
+	fputs(answers_help[verb->answers], stdout);
 	fputs(verb->details, stdout);
 	if (verb->without)
 		printf("Needs CAP_BPF and CAP_PERFMON. Without them: %s.\n", verb->without);
@@ -151,7 +159,7 @@ static int check_sense(const struct watch *w, const struct watch_verb *verb)
 		return complain(STATUS_USAGE,
 				"%s wants -p PID or -- COMMAND; see predicomp %s --help",
 				verb->name, verb->name);
-	if (verb->events && (w->interval || w->count))
+	if (verb->answers == WATCH_EVENTS && (w->interval || w->count))
 		return complain(STATUS_USAGE,
 				"%s shows events as they come: it has no interval, and no --count",
 				verb->name);

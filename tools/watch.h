@@ -20,6 +20,9 @@
 #include "json.h"
 #include "tool.h"
 
+/* When a verb answers: again each interval; with what happens, when it happens; or once, at the end. */
+enum watch_answers { WATCH_INTERVALS, WATCH_EVENTS, WATCH_ONCE };
+
 enum watch_format { WATCH_TEXT, WATCH_JSON, WATCH_CSV };
 
 /* Whether a verb can do without a process: then it watches the machine. */
@@ -31,7 +34,7 @@ struct watch_verb {
 	const struct option *options; /* the verb's own, ending with zeros; `val` not of [pinjch] */
 	const char *letters;	      /* those that may be short, as getopt has it: "o:"; or NULL */
 	int (*take)(void *arg, int which, const char *value); /* STATUS_OK or said */
-	bool events;	     /* shows what happens when it happens: there are no intervals */
+	enum watch_answers answers;
 	const char *without; /* what does without CAP_BPF and CAP_PERFMON; NULL: the verb itself */
 };
 

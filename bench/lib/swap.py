@@ -66,8 +66,8 @@ class Zram:
         why = self.why_not()
         if why:
             raise Failed(why)
-        with deaf():
-            try:
+        try:
+            with deaf():
                 self.number = int(read("/sys/class/zram-control/hot_add"))
                 write(self.block + "comp_algorithm", "lz4")
                 write(self.block + "disksize", "%dM" % self.mib)
@@ -75,9 +75,12 @@ class Zram:
                 subprocess.run(["swapon", "-p", "100", self.node], check=True, capture_output=True)
                 self.swapping = True
                 self.empty = self.used()
-            except (OSError, subprocess.CalledProcessError) as error:
-                self.__exit__()
-                raise Failed("zram could not be set up: %s" % error) from error
+        except (OSError, subprocess.CalledProcessError) as error:
+            self.__exit__()
+            raise Failed("zram could not be set up: %s" % error) from error
+        except BaseException:  # ^C, which comes as soon as it is heard again
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):

@@ -32,6 +32,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 
+#define LONG_NAME "PREDICOMP_A_NAME_THAT_IS_LONGER_THAN_ANY_OPTION_AND_THAN_ANY_BUFFER_FOR_ONE"
 #define SKIPPED	 77
 #define NOBODY	 65534
 #define RESTORED 123
@@ -604,6 +605,7 @@ static void check_asks_the_library(void **state)
 	if (access(library, R_OK) != 0)
 		skip();
 	assert_int_equal(setenv("PREDICOMP_ENABLE", "off", 1), 0); /* must not matter */
+	assert_int_equal(setenv(LONG_NAME, "off", 1), 0);	   /* nor this */
 	usable = run_as(0, "check", 0) == 0;
 	assert_says(outcome.out, usable ? "programs can be managed here" : "not managed: ");
 	if (usable)
@@ -611,6 +613,7 @@ static void check_asks_the_library(void **state)
 	expect(usable ? 0 : 1, "check --json", 0);
 	assert_says(outcome.out, usable ? "\"usable\": true" : "\"usable\": false");
 	unsetenv("PREDICOMP_ENABLE");
+	unsetenv(LONG_NAME);
 }
 
 static void usage_errors_are_two(void **state)

@@ -23,6 +23,8 @@ def capped_one(session, way, name, flags, target):
     """`target`: what predicomp held while it ran, MiB; zram is brought to the same."""
     argv = [session.host(name), "--wait", "--duration-sec", session.size(12, 2), *flags]
     options = {"SOFT_CAP": "%dM" % target["cap"]} if way == PREDICOMP else {}
+    if way == ZRAM:
+        session.cgroup.limit(None)  # that of the round before
     with session.start(way, argv, **options) as program:
         program.line()
         if way == PREDICOMP:
