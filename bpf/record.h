@@ -92,7 +92,7 @@ enum stall_kind {
 	STALL_ROOM = 8,
 };
 
-/* What reclaim did; `by_kswapd` and the wake-ups are the machine's, the rest of what is watched. */
+/* What reclaim did; `kswapd_*` are the machine's, the rest of what is watched. */
 struct reclaim_counts {
 	__u64 kswapd_woken, kswapd_slept, kswapd_asked;
 	__u64 kswapd_pages;

@@ -3,7 +3,7 @@
  *
  *     page_fault_*             the exception: the clock starts
  *       sched_switch, out      it sleeps. Interruptibly: only userfaultfd waits so inside a fault
- *       sched_wakeup           who wakes it, and since when that one ran
+ *       sched_waking           who wakes it, and since when that one ran
  *       sched_switch, in       it runs again
  *     handle_mm_fault, end,    the kernel has accounted it: the clock stops
  *     or perf MIN_FLT, MAJ_FLT

@@ -8,9 +8,9 @@
  *                leaves
  *
  * Not hooked, because userfaultfd events or VmFlags tell: brk, mprotect. mmap, munmap and madvise's
- * discards matter to EVICT=madvise alone (layout.h). Not hooked, because it changes nothing here:
- * posix_madvise (its advice is a subset without these), sched_setparam and pthread_setschedprio (they
- * cannot leave a policy), setfsuid and setfsgid (a thread's own).
+ * discards matter to EVICT=madvise and to notes of what is kept from children (layout.h). Not hooked,
+ * because it changes nothing here: posix_madvise (its advice is a subset without these), sched_setparam
+ * and pthread_setschedprio (they cannot leave a policy), setfsuid and setfsgid (a thread's own).
  *
  * Made by the bare instruction, what a hook here is for goes unseen: guard pages and SHM_REMAP over
  * packed memory then show old bytes later, and a cleared MADV_DONTFORK is gone. README, "Limits".

@@ -1,7 +1,7 @@
 /*
  * layout.h - EVICT=madvise lives by what these hooks tell: which memory the program mapped for
  * itself, and what it is about to do to it (flow/mapped.h). Without it each goes on to the real
- * call at once.
+ * call, but that what is unmapped or replaced is noted no more as kept from children (flow/forkless.h).
  *
  * THREADS any.
  */

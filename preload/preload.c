@@ -2,8 +2,8 @@
  * preload.c - the library's first and last act in a process.
  *
  * The constructor runs before any other code of the process but the loader's (-z initfirst): what
- * it uses of libc is dlsym() and pthread_atfork(), which work by then. It takes the environment
- * from its arguments, for libc has not seen it yet.
+ * it uses of libc is dlsym(), dl_iterate_phdr(), getauxval() and pthread_atfork(), which work by then.
+ * It takes the environment from its arguments, for libc has not seen it yet.
  */
 #include "eligible.h"
 #include "exit_report.h"

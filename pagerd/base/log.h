@@ -3,7 +3,7 @@
  *
  * DESIGN  Every line starts with "predicomp[PID]: ". Pager threads have a descriptor table of their
  *       own without the program's standard error, so they borrow it for the length of a line
- *       (log_borrow, set by the shim's start; see pager.c). At most LOG_LINES_MAX lines below
+ *       (log_set_borrow(), by pager_start()). At most LOG_LINES_MAX lines below
  *       error level are written in a process's life; then one says so. A line that would have to
  *       wait, or would raise SIGPIPE, is lost instead: a reader that has stopped reading must not
  *       stop a pager or kill a program.

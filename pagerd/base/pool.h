@@ -2,7 +2,7 @@
  * pool.h - the pager's own memory: mapped by itself, named, guarded, and known.
  *
  * WHY   The pager must never page itself, and /proc/PID/maps should say what is whose. Every
- *       mapping the pager makes comes from here, and pool_owns() answers for all of them.
+ *       private mapping of the pager that lasts comes from here, and pool_owns() answers for them.
  * DESIGN  A region is [guard page][usable][guard page], private anonymous, NORESERVE, populated on
  *       touch, named "predicomp:<use>" where the kernel allows. Up to POOL_REGIONS regions are
  *       recorded in a fixed table, which lives in .bss.
@@ -13,7 +13,7 @@
  *         executable's and the libraries' part of the address space, where nothing comes to lie
  *         that is not told to.
  * THREADS pool_map(), pool_unmap(), pool_place() by one thread at a time (start-up, the work
- *         thread); pool_owns() by any.
+ *         thread, under the segment's lock any); pool_owns() by any.
  */
 #ifndef PC_BASE_POOL_H
 #define PC_BASE_POOL_H

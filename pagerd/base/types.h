@@ -2,7 +2,8 @@
  * types.h - the words everything else is written in.
  *
  * A host address is a pc_addr: an integer. The pager never dereferences one; bytes of the program
- * cross only through userfaultfd (kernel/uffd.h). Ranges are half open: [start, end).
+ * cross by userfaultfd (kernel/uffd.h), and leave by /proc for EVICT=madvise (kernel/peek.h). Ranges
+ * are half open: [start, end).
  */
 #ifndef PC_BASE_TYPES_H
 #define PC_BASE_TYPES_H

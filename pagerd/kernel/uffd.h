@@ -1,5 +1,6 @@
 /*
- * uffd.h - owns the userfaultfd: the only way in which bytes enter or leave the program's memory.
+ * uffd.h - owns the userfaultfd: the way in which bytes enter and leave the program's memory. For
+ * EVICT=madvise they leave by peek.h.
  *
  * RETURNS What the caller must branch on is an enum uffd_result; `done` counts bytes.
  * LAWS

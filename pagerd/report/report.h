@@ -9,7 +9,8 @@
  *       flat list of items; CSV, JSON and text are walks over that list.
  *
  *       A segment of another process is hostile input: tools pass a private copy (tools/attach.h),
- *       so that what was checked is what is read. The shim passes its own, live.
+ *       so that what was checked is what is read. The shim passes a copy of one moment; its
+ *       own, live, where there is no memory for that.
  *
  *       Entries come from the segment, for it may be of another version; what an entry means
  *       (help) and the ratios come from the counters.def this file was compiled with.

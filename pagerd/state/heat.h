@@ -3,9 +3,9 @@
  *
  * DESIGN  Two sources feed it. DAMON says "accessed": heat_warm(). The staging probe has only
  *         faults to go by: a unit is moved out and whoever comes back shows. heat_fault() judges
- *         one such fault: a burst (BURST faults within BURST_NS of each other) or a crowd (CROWD
- *         faults in one quarantine) means the unit is in use: it goes back whole, and its next
- *         trial waits half a cold age, then twice as long each time, up to 16.
+ *         one such fault: a burst (HEAT_BURST faults within HEAT_BURST_NS of each other) or a
+ *         crowd (HEAT_CROWD faults in one quarantine) means the unit is in use: it goes back whole,
+ *         and its next trial waits half a cold age, then twice as long each time, up to 16.
  * THREADS fields are words written by whoever holds the evidence; a lost update costs a trial.
  */
 #ifndef PC_STATE_HEAT_H

@@ -8,8 +8,8 @@
  *           address >> 21  -> slot (open addressing) -> unit -> words[8] -> word[64]
  *
  *         Table, units and words come from demand-zero memory, so what is never used costs nothing.
- *         A unit costs 448 bytes, and 512 bytes of words for each 256 KiB of it that was ever
- *         registered: 0.2 % of a whole unit, 0.35 % of a lone piece of V8's.
+ *         A unit costs 368 bytes, and 512 bytes of words for each 256 KiB of it that was ever
+ *         registered: 0.2 % of a whole unit, 0.34 % of a lone piece of V8's.
  *         registered[] says which pages the kernel reports to us, as far as we know. The kernel may
  *         know more (a mapping that grew in place): a fault there adopts the page.
  *         Which pages are away is noted twice, in the words and in elsewhere[], far from each other:

@@ -1,8 +1,8 @@
 /*
  * span.h - a sorted set of address ranges in a caller's array.
  *
- * WHY   Three tables are such sets: what may be managed, what must never be, and what the last walk
- *       found. One piece of code keeps them sorted, disjoint and merged.
+ * WHY   What may be managed, what must never be, what is kept from children, what the last walk
+ *       found: such sets are all over the pager. One piece of code keeps them sorted, disjoint and merged.
  * THREADS none of its own: the owner of the set decides.
  */
 #ifndef PC_STATE_SPAN_H

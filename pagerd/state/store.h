@@ -15,7 +15,7 @@
  *       or more (LZ4 needs 26 for a page) and rise in steps of 16 bytes to 1 KiB, 32 to 2 KiB, 64
  *       to 4 KiB + header. A new slab is touched slot by slot, the lowest free slot first, so an
  *       unused tail costs nothing.
- *       The checksum covers length and packed bytes and is continued from a seed that the caller
+ *       The checksum covers length, density and packed bytes and is continued from a seed that the caller
  *       derives from what the entry belongs to, so that neither a wild write nor a mixed-up handle
  *       can pass.
  *

@@ -1,5 +1,4 @@
 # UndefinedBehaviorSanitizer alone on the static libraries and the unit tests.
 set(CMAKE_BUILD_TYPE None CACHE STRING "")
 set(CMAKE_C_FLAGS "-O1 -g" CACHE STRING "")
-set(PREDICOMP_CHECKS ON CACHE BOOL "")
 set(PREDICOMP_SANITIZE undefined CACHE STRING "")

@@ -1,5 +1,5 @@
 /*
- * Advice about two parts of memory that has left, by process_madvise() and by its number: what is put
+ * Advice about three parts of memory that has left, by process_madvise() and by its number: what is put
  * in their place, wiped or kept from children is that and nothing else, and what the kernel is told to
  * page out is what it was.
  */

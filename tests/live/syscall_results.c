@@ -1,5 +1,5 @@
 /*
- * A hundred system calls, each on buffers at seven kinds of places, give the same result, the same
+ * Some 120 system calls, each on buffers at seven kinds of places, give the same result, the same
  * errno and the same bytes on memory that has left as on shared memory, which never leaves.
  */
 #include "host.h"

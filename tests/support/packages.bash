@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by tests/run, tools/demo and bench/run: what the machine must have, got or named.
+# Sourced by tests/run, tools/demo and tools/lab: what the machine must have, got or named.
 
 # package_of COMMAND-OR-FILE: the Debian package that brings it
 package_of() {
