@@ -31,6 +31,12 @@ class Session:
         """The first, or the second in a quick run."""
         return quick if self.quick else full
 
+    @staticmethod
+    def has_room(mib):
+        """Whether the machine has: what is made, what of it is packed so far, and all else."""
+        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+        return mib * 1.4 + 512 < machine
+
     def host(self, name):
         return os.path.join(self.build, "bench", "host", name)
 

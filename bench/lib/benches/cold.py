@@ -104,6 +104,9 @@ def single_page(session, ways):
        zram_mib=6144)
 def stall(session, ways):
     mib = session.size(4096, 64)
+    if not session.has_room(mib):
+        session.book.note("stall", "this machine has too little memory for %d MB" % mib)
+        return
     beside = [way for way in ways if way != NONE]
     got = session.rounds_of("stall", beside,
                             lambda way: packed_touch(session, way, mib, "random", True))

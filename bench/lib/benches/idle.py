@@ -6,6 +6,9 @@ from ..registry import bench
 
 def idle(session, gib, key):
     mib, seconds = session.size(gib << 10, 128), session.size(30, 3)
+    if not session.has_room(mib):
+        session.book.note("%d MB packed" % mib, "this machine has too little memory")
+        return
     with session.start("predicomp", [session.host("cold_touch"), mib], MAX_CPU="100%") as program:
         program.line()
         program.leave(now=True)

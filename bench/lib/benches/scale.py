@@ -1,18 +1,12 @@
 """From 0.25 to 16 GB packed: what grows with size, and how."""
-import os
 import time
 
 from ..figures import Failed, slope
 from ..program import PREDICOMP
 from ..registry import bench
 
-GIB = 1 << 30
 COLUMNS = ["managed", "tick CPU us", "background %", "metadata %", "store/packed", "slots used",
            "touch mean us", "touch p99 us"]
-
-
-def machine_mib():
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
 def one(session, mib, seconds):
@@ -41,8 +35,7 @@ def one(session, mib, seconds):
 @bench("0.25 to 16 GB packed: tick cost, metadata, restore, fragmentation")
 def scale(session):
     sizes = [s for s in session.size((256, 512, 1024, 2048, 4096, 8192, 16384), (32, 64))
-             # What is made, what of it is packed so far, and room for everything else.
-             if s * 1.4 + 512 < machine_mib()]
+             if session.has_room(s)]
     found = []
     for mib in sizes:
         session.progress("scale: %d MiB" % mib)
