@@ -493,7 +493,7 @@ static bool still_whole(const struct take *t, const struct piece *p)
 
 /*
  * A discard that was reported has been carried out where the page is gone. One that the kernel is
- * just moving elsewhere is neither present nor gone.
+ * just moving elsewhere is neither present nor gone. Inside the gate.
  */
 static void settle_discards(struct unit *u)
 {
@@ -766,7 +766,10 @@ static void attempt(struct take *t, pc_ns now)
 static bool prepare(struct take *t, pc_ns now)
 {
 	keep_excluded(t);
+	/* One that is reported between the look and the note would be taken for the one looked at. */
+	gate_enter(&world.gate, GATE_WORK);
 	settle_discards(t->unit);
+	gate_leave(&world.gate, GATE_WORK);
 	if (look(t) <= 0 || !choose_runs(t, now)) {
 		heat_empty(&t->unit->heat, now, world.cold_age);
 		return false;

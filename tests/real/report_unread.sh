@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # report_unread.sh LIBRARY: a program whose report cannot be written, because nobody reads the pipe, files
-# may not grow or somebody keeps the file's lock, ends as it would have ended, and hears which file it was. The library cannot begin
-# where no file may grow, and says so.
+# may not grow or somebody keeps the file's lock, ends as it would have ended, and hears which file it
+# was. The library cannot begin where no file may grow, and says so.
 . "$(dirname "$0")/real.bash" "$@"
 needs env flock mkfifo sleep
 

@@ -210,6 +210,7 @@ int __wrap_pagemap_occupied(const struct pagemap *pm, pc_addr page)
 	unsigned i = (unsigned)((page - (here ? START : staging_slot_addr(0))) / PC_PAGE);
 
 	(void)pm;
+	assert_true(world.gate.slot[GATE_WORK].inside);
 	if (!here)
 		return played.moved[i / 64] >> (i % 64) & 1;
 	if (played.forgets)
