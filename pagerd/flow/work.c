@@ -65,6 +65,7 @@ static bool solvent(struct work *w)
 	return w->budget > 0 && !stopping(w) && !world.pinned;
 }
 
+/* Between two steps: who waits is answered first. */
 static bool go_on(void *work)
 {
 	struct work *w = work;
@@ -221,8 +222,7 @@ static bool repack_unit(struct work *w, pc_addr base, int64_t reserve)
 	struct repack_gain gain = {0};
 
 	for (unsigned i = 0; i < PC_UNIT_PAGES && !repack_is_poor(&gain); i += REPACK_GROUP) {
-		w->serve();
-		if (!solvent(w) || w->budget <= reserve)
+		if (!go_on(w) || w->budget <= reserve)
 			return false;
 		if (!repack_group(&w->repack, &w->packer, base, i, &gain))
 			break;
