@@ -19,6 +19,7 @@
 #define swap_acquire(p, v)  __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE)
 #define swap_seq(p, v)      __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
 #define add_relaxed(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
+#define add_seq(p, v)	    __atomic_fetch_add((p), (v), __ATOMIC_SEQ_CST)
 #define add_acq_rel(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL)
 #define sub_acq_rel(p, v)   __atomic_fetch_sub((p), (v), __ATOMIC_ACQ_REL)
 #define or_relaxed(p, v)    __atomic_fetch_or((p), (v), __ATOMIC_RELAXED)

@@ -19,6 +19,19 @@ void wake_sleepers(uint32_t *word, int most)
 		pc_fatal("a sleeping thread cannot be woken", (uint64_t)word, (uint64_t)-n);
 }
 
+bool await_zero(uint32_t *word, pc_ns patience)
+{
+	uint32_t now;
+
+	while ((now = load_seq(word))) { /* pairs with what set it */
+		if (now == 1 && !cas_acq_rel(word, &now, 2))
+			continue;
+		if (sys_futex_wait(word, 2, patience) == -ETIMEDOUT)
+			return false;
+	}
+	return true;
+}
+
 /* Those that wait at `g`, or at no gate. `waits`: how often in a row in vain. */
 static void wait_at(const struct rwgate *g, uint32_t *word, uint32_t value, unsigned *waits)
 {

@@ -37,6 +37,12 @@ void lock_reset(struct lock *l); /* writes only where it must: a write copies a 
  * ends the process.
  */
 void wake_sleepers(uint32_t *word, int most);
+/*
+ * Waits for a word that its owner has set to 1 to be 0, without taking it: so also where signals are not
+ * blocked. It is 2 then, by which the owner knows that there is somebody to wake. False: nobody has woken
+ * who waits for so long.
+ */
+bool await_zero(uint32_t *word, pc_ns patience);
 
 #define GATE_SLOTS    65u /* 64 pagers, the work thread */
 #define GATE_PATIENCE PC_SEC

@@ -611,9 +611,10 @@ static void keep_excluded(struct take *t)
 			set_bits(t->kept, i, i + 1);
 }
 
-static bool may_take_now(struct take *t)
+/* True: until thread_take_end() no thread is born that is not marked here. */
+static bool begin_taking(struct take *t)
 {
-	if (thread_being_made() || thread_overflowed())
+	if (!thread_take_begin())
 		return false;
 	thread_mark(t->unit->base, t->kept);
 	keep_excluded(t);
@@ -728,8 +729,10 @@ static void collect_piece(struct take *t, const struct piece *p, pc_ns now)
 {
 	for (unsigned i = p->first; i < p->end && !t->stop; i += SHED_BATCH) {
 		gate_enter(&world.gate, GATE_WORK);
-		if (may_take_now(t))
+		if (begin_taking(t)) {
 			collect_inside(t, i, PC_MIN(i + SHED_BATCH, p->end), now);
+			thread_take_end();
+		}
 		gate_leave(&world.gate, GATE_WORK);
 	}
 }
@@ -757,8 +760,10 @@ static void attempt(struct take *t, pc_ns now)
 	t->busy = 0;
 	t->stop = false;
 	gate_enter(&world.gate, GATE_WORK);
-	if (may_take_now(t))
+	if (begin_taking(t)) {
 		take_inside(t, now);
+		thread_take_end();
+	}
 	gate_leave(&world.gate, GATE_WORK);
 }
 
@@ -800,8 +805,10 @@ static bool protect_pages(struct take *t, pc_ns now)
 	keep_unmapped(t);
 	ready = prepare(t, now);
 	gate_enter(&world.gate, GATE_WORK);
-	if (ready && may_take_now(t))
+	if (ready && begin_taking(t)) {
 		protect_inside(t);
+		thread_take_end();
+	}
 	gate_leave(&world.gate, GATE_WORK);
 	mapped_done();
 	return ready;

@@ -4,9 +4,12 @@
 #include "base/lock.h"
 #include "base/mem.h"
 
+#include <limits.h>
+
 static struct {
 	struct lock lock;
 	uint32_t creating;
+	uint32_t taking; /* 0 no, 1 yes, 2 yes and waited for */
 	uint32_t limit; /* entries ever used */
 	uint32_t overflowed;
 	struct known_thread known[THREADS_MAX];
@@ -17,7 +20,7 @@ static struct pc_span first_home;
 void thread_reset(void)
 {
 	memset(threads.known, 0, threads.limit * sizeof(threads.known[0]));
-	threads.creating = threads.limit = threads.overflowed = 0;
+	threads.creating = threads.taking = threads.limit = threads.overflowed = 0;
 	lock_reset(&threads.lock);
 }
 
@@ -56,12 +59,29 @@ struct pc_span thread_home(void)
 
 void thread_creating(int by)
 {
-	add_acq_rel(&threads.creating, (uint32_t)by); /* pairs with thread_being_made */
+	add_seq(&threads.creating, (uint32_t)by); /* pairs with thread_being_made */
+	if (by > 0)
+		await_zero(&threads.taking, TAKE_PATIENCE); /* pairs with thread_take_begin */
 }
 
 bool thread_being_made(void)
 {
-	return load_acquire(&threads.creating) != 0; /* pairs with thread_creating */
+	return load_seq(&threads.creating) != 0; /* pairs with thread_creating */
+}
+
+bool thread_take_begin(void)
+{
+	store_seq(&threads.taking, 1); /* pairs with thread_creating */
+	if (!thread_being_made() && !thread_overflowed())
+		return true;
+	thread_take_end();
+	return false;
+}
+
+void thread_take_end(void)
+{
+	if (swap_seq(&threads.taking, 0) == 2)
+		wake_sleepers(&threads.taking, INT_MAX);
 }
 
 static struct known_thread *find(int tid)

@@ -7,7 +7,17 @@
  *       lives.
  * DESIGN  Entries come from pthread_create's trampoline (at birth) and, for threads that were made
  *         without it, from get_robust_list(2) by the discovery walk. `creating` counts births in
- *         progress: while it is not zero nothing is taken at all.
+ *         progress: while it is not zero no take begins. `taking` says that one has begun, whose marks
+ *         lack who is born now: the creator waits for its end, or a thread's whole life might fall
+ *         between the marks and the move of its block. Each of the two stores its word before it looks
+ *         at the other's.
+ *
+ *             creator:  creating + 1 ; taking?   -> wait, then clone
+ *             taker:    taking = 1 ; creating?   -> take nothing
+ *
+ *         The taker waits for no thread of the program meanwhile. In the child of a fork that nobody
+ *         saw `taking` may stay set with nobody to clear it: so a creator waits for TAKE_PATIENCE at
+ *         most.
  *         libc puts the block at the upper end of the stack. A guard ends the stack below, but
  *         nothing does above: what the program mapped there before is one mapping with it.
  *
@@ -20,7 +30,8 @@
  *         the kernel. So its place is noted before the program runs (`home`), is never managed, and
  *         keeps nothing beside it from being managed.
  *         What the kernel touches of a block is looked for around its robust list: in thread_around().
- * THREADS home: set at start-up. creating, born: any. The walk and the questions: the work thread.
+ * THREADS home: set at start-up. creating, born: any. The walk, the takes and the questions: the work
+ *         thread.
  *         The lock is held for a few stores; signals are blocked by pager.c.
  */
 #ifndef PC_STATE_THREAD_H
@@ -29,6 +40,7 @@
 #include "base/types.h"
 
 #define THREADS_MAX    4096u
+#define TAKE_PATIENCE  PC_SEC
 #define CONTROL_BEFORE PC_PAGE
 #define CONTROL_AFTER  (2 * PC_PAGE)
 
@@ -43,8 +55,14 @@ void thread_fork_child(int tid, pc_addr control);
 struct pc_span thread_around(pc_addr control); /* the pages of its block */
 void thread_set_home(struct pc_span home);
 struct pc_span thread_home(void); /* empty when it is not known */
-void thread_creating(int by);	  /* +1, -1 */
+void thread_creating(int by);	  /* +1: waits until no take is under way, -1 */
 bool thread_being_made(void);
+/*
+ * Around a take, from before its marks until the last page has left; by one thread. False, and nothing
+ * is to be ended: a thread is being made, or could not be recorded, so nothing may be taken.
+ */
+bool thread_take_begin(void);
+void thread_take_end(void);
 bool thread_add(int tid, pc_addr control, pc_addr stack); /* false: table full */
 bool thread_known(int tid);
 /*
@@ -59,6 +77,6 @@ void thread_prune(bool (*alive)(int tid));
 pc_addr thread_top(pc_addr start, pc_addr end);
 /* Sets the bits of the pages of the unit at `base` that hold control blocks. */
 void thread_mark(pc_addr base, uint64_t pages[PC_UNIT_PAGES / 64]);
-bool thread_overflowed(void); /* a thread could not be recorded: nothing may be taken */
+bool thread_overflowed(void); /* a thread could not be recorded */
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Which pagers wait: some always do, however evenly the program's CPUs fault. And what is kept to be
- * tried again: for as long as a layout event is on its way, however many others come meanwhile, and while
+ * Which pagers wait: some always do, however evenly the program's CPUs fault. Who is woken: also those
+ * who wait for what was restored without a word. And what is kept to be tried again: for as long as a layout event is on its way, however many others come meanwhile, and while
  * there is no memory, of which the program may be about to give some back; but not for ever.
  */
 #include <setjmp.h>
@@ -33,6 +33,8 @@ static struct {
 	enum restore_result why;
 	pc_ns now, step; /* of time, at each wait */
 	unsigned waits;	 /* until the pager is told to stop */
+	bool quietly;	 /* a fault is served without waking, and the rest of its unit is wanted */
+	unsigned batches, unwoken, most_unwoken; /* of that rest: all, since the last wake-up */
 	struct fault_thread *running;
 	jmp_buf died;
 	const char *last_words;
@@ -46,6 +48,7 @@ bool __wrap_uffd_pending(const struct uffd *u);
 void __wrap_uffd_wake(const struct uffd *u, pc_addr start, pc_addr end);
 void __wrap_forget_discard(unsigned shard, pc_addr start, pc_addr end);
 enum restore_result __wrap_restore_fault(struct restorer *r, const struct uffd_event *fault);
+void __wrap_restore_rest(struct restorer *r, pc_addr base, unsigned first);
 int __wrap_task_cpu(int tid);
 pc_ns __wrap_clock_now(void);
 _Noreturn void __wrap_pc_fatal(const char *what, uint64_t fact1, uint64_t fact2);
@@ -101,8 +104,9 @@ bool __wrap_uffd_pending(const struct uffd *u)
 void __wrap_uffd_wake(const struct uffd *u, pc_addr start, pc_addr end)
 {
 	(void)u;
-	(void)start;
-	(void)end;
+	assert_int_equal(start, START);
+	if (end - start == PC_UNIT)
+		played.unwoken = 0;
 }
 
 void __wrap_forget_discard(unsigned shard, pc_addr start, pc_addr end)
@@ -114,11 +118,25 @@ void __wrap_forget_discard(unsigned shard, pc_addr start, pc_addr end)
 
 enum restore_result __wrap_restore_fault(struct restorer *r, const struct uffd_event *fault)
 {
-	(void)r;
 	assert_int_equal(fault->start, START);
 	if (played.served++ < played.vain)
 		return played.why;
+	r->quiet = played.quietly;
+	if (played.quietly) {
+		r->rest = START;
+		played.unwoken++;
+	}
 	return RESTORE_DONE;
+}
+
+void __wrap_restore_rest(struct restorer *r, pc_addr base, unsigned first)
+{
+	(void)r;
+	assert_int_equal(base, START);
+	assert_int_equal(first, played.batches * REST_BATCH);
+	played.batches++;
+	played.unwoken++;
+	played.most_unwoken = PC_MAX(played.most_unwoken, played.unwoken);
 }
 
 /* The thread that faults runs where the pager does. */
@@ -222,6 +240,29 @@ static void the_cpu_that_faults_has_its_pager(void **state)
 		assert_int_equal(pager[i].parked, i != 7);
 }
 
+static void who_was_served_quietly_is_woken(void **state)
+{
+	(void)state;
+	played.quietly = true;
+	assert_true(survives(RESTORE_DONE, 0, 0, 0));
+	assert_int_equal(played.batches, PC_UNIT_PAGES / REST_BATCH);
+	assert_int_equal(played.unwoken, 0);
+	assert_in_range(played.most_unwoken, 1, 9);
+}
+
+/* Another pager has taken what was left: it wakes whoever waits there, the first one too. */
+static void who_helps_wakes(void **state)
+{
+	(void)state;
+	played.batches = PC_UNIT_PAGES / REST_BATCH - 1;
+	pager[1].rest = (START >> PC_UNIT_SHIFT << 16) |
+			(uint64_t)played.batches * REST_BATCH; /* as it is offered */
+	played.waits = 1;
+	run(0);
+	assert_int_equal(played.batches, PC_UNIT_PAGES / REST_BATCH);
+	assert_int_equal(played.unwoken, 0);
+}
+
 static void events_do_not_use_up_the_patience(void **state)
 {
 	(void)state;
@@ -270,6 +311,8 @@ int main(void)
 	    cmocka_unit_test_setup(some_pager_always_waits, begin),
 	    cmocka_unit_test_setup(also_when_samples_fade, begin),
 	    cmocka_unit_test_setup(the_cpu_that_faults_has_its_pager, begin),
+	    cmocka_unit_test_setup(who_was_served_quietly_is_woken, begin),
+	    cmocka_unit_test_setup(who_helps_wakes, begin),
 	    cmocka_unit_test_setup(events_do_not_use_up_the_patience, begin),
 	    cmocka_unit_test_setup(a_change_that_never_ends_ends_the_process, begin),
 	    cmocka_unit_test_setup(one_long_wait_is_no_reason, begin),

@@ -48,10 +48,15 @@ static struct {
 	bool refuses;	/* to keep anything from children */
 	bool keeps;	/* pages 4 and 5 from children, from when they are registered on */
 	unsigned grown;	/* up to where what is released has grown, just before */
+	bool taking;	/* a thread that is made now waits */
+	bool births;	/* one is being made */
+	unsigned takes;
 } played;
 
 long __real_sys_call(long nr, long a, long b, long c, long d, long e, long f);
 long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f);
+bool __wrap_thread_take_begin(void);
+void __wrap_thread_take_end(void);
 int __wrap_pagemap_present(const struct pagemap *pm, pc_addr start, pc_addr end,
 			   uint64_t present[PC_UNIT_PAGES / 64]);
 int __wrap_pagemap_unshared(const struct pagemap *pm, pc_addr start, pc_addr end,
@@ -136,6 +141,7 @@ static long play_ioctl(unsigned long request, void *arg)
 		played.quiet--;
 		return -EINVAL;
 	case UFFDIO_MOVE:
+		assert_true(played.taking);
 		note("move", m->src, m->len);
 		played.sealed = staging_chunk_at(m->dst)->sealed;
 		if (played.busy)
@@ -230,6 +236,20 @@ static int mapping_at(int fd, pc_addr addr, struct vma *v)
 	return -ENOENT;
 }
 
+bool __wrap_thread_take_begin(void)
+{
+	assert_false(played.taking);
+	played.taking = !played.births;
+	played.takes += played.taking;
+	return played.taking;
+}
+
+void __wrap_thread_take_end(void)
+{
+	assert_true(played.taking);
+	played.taking = false;
+}
+
 static void present(unsigned first, unsigned end)
 {
 	set(played.present, first, end);
@@ -272,6 +292,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	(void)state;
+	assert_false(played.taking);
 	for (uint32_t i = 0; i < staging_limit(); i++) {
 		for (unsigned k = 0; k < PC_UNIT_PAGES; k++)
 			if (page_state(unit_peek(unit, k)) == PAGE_STAGED)
@@ -287,6 +308,19 @@ static void what_is_there_leaves(void **state)
 	present(2, 6);
 	assert_int_equal(take(), 4);
 	assert_string_equal(played.log, "register 2-6, guard 2-6, move 2-6");
+}
+
+/* Its stack may be what is to be taken, and is not known yet. */
+static void while_a_thread_is_made_nothing_leaves(void **state)
+{
+	(void)state;
+	present(2, 6);
+	played.births = true;
+	assert_int_equal(take(), 0);
+	assert_string_equal(played.log, "");
+	played.births = false;
+	assert_int_equal(take(), 4);
+	assert_int_equal(played.takes, 1);
 }
 
 static void what_has_left_is_sealed_until_more_is_to_leave(void **state)
@@ -615,6 +649,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    CASE(what_is_there_leaves),
+	    CASE(while_a_thread_is_made_nothing_leaves),
 	    CASE(what_has_left_is_sealed_until_more_is_to_leave),
 	    CASE(no_more_is_cut_than_the_process_may_have_mappings),
 	    CASE(a_small_hole_goes_along),

@@ -9,7 +9,12 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/atomic.h"
+#include "base/clock.h"
 #include "state/thread.h"
+
+#include <pthread.h>
+#include <unistd.h>
 
 #define CONTROL 0x7f0000403a40ull
 #define STACK	0x7f0000400080ull
@@ -17,6 +22,7 @@
 #define END	(START + 4 * PC_UNIT)
 #define ABOVE	page_floor(CONTROL + CONTROL_AFTER)
 
+static bool over; /* the take */
 static int dead; /* the one thread that is not alive */
 static int asked;
 
@@ -205,6 +211,81 @@ static void test_births_are_counted(void **unused)
 	assert_false(thread_being_made());
 }
 
+static void test_nothing_is_taken_while_a_thread_is_made(void **unused)
+{
+	(void)unused;
+	thread_creating(1);
+	assert_false(thread_take_begin());
+	thread_creating(-1);
+	assert_true(thread_take_begin());
+	thread_take_end();
+}
+
+static void *take_a_while(void *unused)
+{
+	usleep(50 * 1000);
+	store_release(&over, true);
+	thread_take_end();
+	return unused;
+}
+
+static void test_a_thread_is_made_when_the_take_is_over(void **unused)
+{
+	pthread_t taker;
+
+	(void)unused;
+	store_release(&over, false);
+	assert_true(thread_take_begin());
+	assert_int_equal(pthread_create(&taker, NULL, take_a_while, NULL), 0);
+	thread_creating(1);
+	assert_true(load_acquire(&over));
+	assert_int_equal(pthread_join(taker, NULL), 0);
+	assert_false(thread_take_begin());
+}
+
+static void *make_one(void *unused)
+{
+	thread_creating(1);
+	return unused;
+}
+
+/* One that sleeps by then is woken, or it would do so until its patience ends. */
+static void test_who_waits_for_a_take_is_woken(void **unused)
+{
+	pthread_t maker;
+	pc_ns ended;
+
+	(void)unused;
+	assert_true(thread_take_begin());
+	assert_int_equal(pthread_create(&maker, NULL, make_one, NULL), 0);
+	usleep(50 * 1000);
+	ended = clock_now();
+	thread_take_end();
+	assert_int_equal(pthread_join(maker, NULL), 0);
+	assert_in_range(clock_now() - ended, 0, TAKE_PATIENCE / 2);
+}
+
+/* As in the child of a fork that nobody saw. */
+static void test_a_take_that_nobody_ends_is_not_waited_for_for_ever(void **unused)
+{
+	pc_ns begun = clock_now();
+
+	(void)unused;
+	assert_true(thread_take_begin());
+	thread_creating(1);
+	assert_in_range(clock_now() - begun, TAKE_PATIENCE, 100 * TAKE_PATIENCE);
+}
+
+static void test_a_child_has_no_take(void **unused)
+{
+	(void)unused;
+	assert_true(thread_take_begin());
+	thread_fork_child(9, CONTROL);
+	thread_creating(1);
+	thread_creating(-1);
+	assert_true(thread_take_begin());
+}
+
 static void test_a_full_table_is_remembered(void **unused)
 {
 	(void)unused;
@@ -217,6 +298,7 @@ static void test_a_full_table_is_remembered(void **unused)
 	assert_false(thread_overflowed());
 	assert_false(thread_add(100001, CONTROL, STACK));
 	assert_true(thread_overflowed());
+	assert_false(thread_take_begin());
 	/* Who had no room is looked for again, and may find some now. */
 	dead = 6;
 	thread_prune(alive);
@@ -239,6 +321,11 @@ int main(void)
 	    cmocka_unit_test_setup(test_the_pages_around_a_block_are_marked, start),
 	    cmocka_unit_test_setup(test_a_block_at_the_border_marks_both_units, start),
 	    cmocka_unit_test_setup(test_births_are_counted, start),
+	    cmocka_unit_test_setup(test_nothing_is_taken_while_a_thread_is_made, start),
+	    cmocka_unit_test_setup(test_a_thread_is_made_when_the_take_is_over, start),
+	    cmocka_unit_test_setup(test_who_waits_for_a_take_is_woken, start),
+	    cmocka_unit_test_setup(test_a_take_that_nobody_ends_is_not_waited_for_for_ever, start),
+	    cmocka_unit_test_setup(test_a_child_has_no_take, start),
 	    cmocka_unit_test_setup(test_a_full_table_is_remembered, start),
 	};
 
