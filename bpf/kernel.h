@@ -30,6 +30,8 @@ typedef struct {
 
 struct signal_struct {
 	atomic_t live;			/* threads that have not ended; 0 in the last one's exit */
+	unsigned int flags;		/* SIGNAL_GROUP_EXIT */
+	int group_exit_code;
 	unsigned long min_flt, maj_flt; /* of threads that have ended */
 	unsigned long maxrss;		/* pages; brought up to date when the last thread ends */
 	unsigned long long sum_sched_runtime; /* of threads that have ended */

@@ -5,12 +5,29 @@
 
 const volatile bool everyone;
 
+/* The kernel's own, in no header of programs. */
+#define SIGNAL_GROUP_EXIT 4
+#define EEXIST		  17
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 22); /* some 10 000 events, between two looks */
 } life_events SEC(".maps");
 
 __u64 life_dropped;
+
+/* Threads that end together may each find that none is left. */
+struct ended_process {
+	__u64 born;
+	__u32 tgid, zero;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct ended_process);
+	__type(value, __u8);
+} life_ended SEC(".maps");
 
 static bool thread_followed(struct task_struct *task, enum followed_how how)
 {
@@ -86,16 +103,30 @@ int BPF_PROG(life_exec, struct task_struct *task)
 static __always_inline void note_end(struct task_struct *task)
 {
 	struct signal_struct *signal = task->signal;
-	struct life_event *event = event_begin(task, LIFE_EXIT);
+	struct task_struct *leader = task->group_leader;
+	const struct ended_process process = {.born = leader->start_time, .tgid = task->tgid};
+	const __u8 yes = 1;
+	struct life_event *event;
 
+	if (bpf_map_update_elem(&life_ended, &process, &yes, BPF_NOEXIST) == -EEXIST)
+		return;
+	event = event_begin(task, LIFE_EXIT);
 	if (!event)
 		return;
 	event->minor = signal->min_flt + task->min_flt;
 	event->major = signal->maj_flt + task->maj_flt;
 	event->peak_pages = signal->maxrss;
 	event->cpu_ns = signal->sum_sched_runtime + task->se.sum_exec_runtime;
-	event->exit_code = task->exit_code;
-	BPF_CORE_READ_STR_INTO(&event->comm, task, group_leader, comm);
+	/* The kernel adds a thread up when it is released, the first one not before all others. */
+	if (leader != task) {
+		event->minor += leader->min_flt;
+		event->major += leader->maj_flt;
+		event->cpu_ns += leader->se.sum_exec_runtime;
+	}
+	event->lived_ns = event->time - leader->start_time;
+	event->exit_code =
+	    signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
+	BPF_CORE_READ_STR_INTO(&event->comm, leader, comm);
 	bpf_ringbuf_submit(event, 0);
 }
 

@@ -79,35 +79,48 @@ static struct path in(const char *folder, const char *name)
 	return path;
 }
 
-/* `folder` may be made, but what it is made in must be a file system for pins. */
+/* Elsewhere a file of the same name is somebody's own. */
 static int check_folder(const char *folder, struct unable *why)
 {
 	struct statfs fs;
 
-	if (mkdir(folder, 0755) != 0 && errno != EEXIST)
-		return unable(why, -errno, "%s: %m", folder);
 	if (statfs(folder, &fs) != 0)
 		return unable(why, -errno, "%s: %m", folder);
 	if ((unsigned long)fs.f_type == BPF_FOLDER)
 		return 0;
-	rmdir(folder);
 	return unable(why, -EINVAL, "%s is not in a bpf file system: mount -t bpf bpf /sys/fs/bpf",
 		      folder);
+}
+
+/* What it is made in must be a file system for pins. */
+static int make_folder(const char *folder, struct unable *why)
+{
+	const bool made = mkdir(folder, 0755) == 0;
+	int err;
+
+	if (!made && errno != EEXIST)
+		return unable(why, -errno, "%s: %m", folder);
+	err = check_folder(folder, why);
+	if (err && made)
+		rmdir(folder);
+	return err;
 }
 
 static int pin(struct bpf_map *map, const struct path *path, mode_t mode, struct unable *why)
 {
 	int err = bpf_map__pin(map, path->s);
 
-	if (!err && chmod(path->s, mode) != 0)
+	if (!err && chmod(path->s, mode) != 0) {
 		err = -errno;
+		unlink(path->s);
+	}
 	return err ? unable(why, err, "%s: %s", path->s, strerror(-err)) : 0;
 }
 
 int profile_pin(struct profile *p, const char *folder, struct unable *why)
 {
 	const struct path samples = in(folder, "samples"), registered = in(folder, "registered");
-	int err = check_folder(folder, why);
+	int err = make_folder(folder, why);
 
 	if (err)
 		return err;
@@ -117,13 +130,23 @@ int profile_pin(struct profile *p, const char *folder, struct unable *why)
 			      "unpin takes it away",
 			      samples.s);
 	err = pin(p->skeleton->maps.samples, &samples, 0666, why);
-	return err ? err : pin(p->skeleton->maps.registered, &registered, 0600, why);
+	if (!err) {
+		err = pin(p->skeleton->maps.registered, &registered, 0600, why);
+		if (err)
+			unlink(samples.s);
+	}
+	if (err)
+		rmdir(folder);
+	return err;
 }
 
 int profile_unpin(const char *folder, struct unable *why)
 {
 	const struct path samples = in(folder, "samples"), registered = in(folder, "registered");
+	int err = check_folder(folder, why);
 
+	if (err)
+		return err;
 	if (unlink(samples.s) != 0)
 		return unable(why, -errno, "%s: %m", samples.s);
 	if (unlink(registered.s) != 0 && errno != ENOENT)

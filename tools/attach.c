@@ -304,7 +304,8 @@ int attach(struct target *t, pid_t pid, enum attach_mode mode, struct refusal *w
 	t->process = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (t->process < 0)
 		/* EINVAL: a thread's number; ENOENT on newer kernels. */
-		return refuse_search(why, pid, errno == EINVAL ? -ESRCH : -errno);
+		return refuse_search(why, pid,
+				     errno == EINVAL || errno == ENOENT ? -ESRCH : -errno);
 	err = search_process(t);
 	err = err == 0 ? attach_refresh(t, why) : refuse_search(why, pid, err);
 	if (err != STATUS_OK)

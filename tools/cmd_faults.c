@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bpf/faults.h"
+#include "name.h"
 #include "watch.h"
 
 static const char details[] =
@@ -264,18 +265,18 @@ static void list_one(const struct listing *l, const char *what, uint32_t id, con
 
 static void list_thread(void *arg, const struct thread_line *line)
 {
-	list_one(arg, "thread", line->tid, line->comm, &line->counts);
+	list_one(arg, "thread", line->tid, shown_name(line->comm).s, &line->counts);
 }
 
 static void list_ended(void *arg, const struct thread_line *line)
 {
-	list_one(arg, "ended_thread", line->tid, line->comm, &line->counts);
+	list_one(arg, "ended_thread", line->tid, shown_name(line->comm).s, &line->counts);
 }
 
 static void list_process(void *arg, uint32_t tgid, const struct process_record *record)
 {
-	list_one(arg, record->ended ? "ended" : "ended_threads_of", tgid, record->comm,
-		 &record->departed);
+	list_one(arg, record->ended ? "ended" : "ended_threads_of", tgid,
+		 shown_name(record->comm).s, &record->departed);
 }
 
 static void list_what_ended(struct faults *f, struct listing *list)

@@ -12,6 +12,7 @@
 #include "csv.h"
 #include "lineage.h"
 #include "mailbox.h"
+#include "name.h"
 #include "order.h"
 #include "watch.h"
 
@@ -42,6 +43,7 @@ enum { OPTION_NAME = 256, OPTION_THEN };
 #define POLL	      (20 * PC_MS)
 #define ANSWER_WITHIN (10 * PC_SEC)
 #define DUE_MAX	      65536u
+#define PIDS_MAX      (1u << 22) /* that the kernel ever gives */
 
 static const struct option options[] = {
     {"name", required_argument, NULL, OPTION_NAME},
@@ -53,7 +55,8 @@ static const struct option options[] = {
 struct due {
 	pc_ns at;
 	pid_t pid;
-	char name[RECORD_COMM];
+	uint8_t life; /* lives[pid] then: else the number is another's by now */
+	struct shown_name name;
 };
 
 struct request {
@@ -63,6 +66,7 @@ struct request {
 	pc_ns after;
 	struct due *due;
 	size_t head, count; /* due[head, head + count) */
+	uint8_t *lives;	    /* by number: how many of it have ended */
 	struct lineages lineages;
 };
 
@@ -233,7 +237,8 @@ static void plan(struct request *q, const struct life_event *e)
 	d = &q->due[(q->head + q->count++) % DUE_MAX];
 	d->at = e->time + q->after;
 	d->pid = (pid_t)e->tgid;
-	memcpy(d->name, e->comm, sizeof(d->name));
+	d->life = q->lives[e->tgid % PIDS_MAX];
+	d->name = shown_name(e->comm);
 }
 
 /* The pager's own figure is of its last walk; here two moments are told apart. -1: not known. */
@@ -289,7 +294,7 @@ static void give(const struct request *q, const struct due *d)
 {
 	const struct mailbox_request request = {.command = q->command, .timeout = ANSWER_WITHIN};
 	struct event event = {
-	    .time = now_monotonic(), .name = d->name, .pid = d->pid, NOTHING, .text = ""};
+	    .time = now_monotonic(), .name = d->name.s, .pid = d->pid, NOTHING, .text = ""};
 	struct refusal why;
 	struct target t;
 
@@ -312,7 +317,8 @@ static void give(const struct request *q, const struct due *d)
 static void give_due(struct request *q)
 {
 	while (q->count > 0 && q->due[q->head].at <= now_monotonic()) {
-		give(q, &q->due[q->head]);
+		if (q->due[q->head].life == q->lives[q->due[q->head].pid % PIDS_MAX])
+			give(q, &q->due[q->head]);
 		q->head = (q->head + 1) % DUE_MAX;
 		q->count--;
 	}
@@ -320,19 +326,17 @@ static void give_due(struct request *q)
 
 /* --- events --------------------------------------------------------------------------------- */
 
-/* The zeros between arguments become blanks, and what would move a terminal's cursor a "?". */
+/* The zeros between arguments become blanks, and what is not printable ASCII a "?". */
 static void readable(char *out, const struct life_event *e)
 {
 	uint32_t length = PC_MIN(e->length, LIFE_ARGUMENTS - 1u);
 
-	for (uint32_t i = 0; i < length; i++) {
-		const unsigned char c = (unsigned char)e->arguments[i];
-
-		out[i] = (char)(c == '\0' ? ' ' : c < ' ' || c == 127 ? '?' : c);
-	}
+	for (uint32_t i = 0; i < length; i++)
+		out[i] = e->arguments[i] == '\0' ? ' ' : e->arguments[i];
 	while (length > 0 && out[length - 1] == ' ')
 		length--;
 	out[length] = '\0';
+	printable(out);
 }
 
 static void take_exit(struct event *event, const struct life_event *e, char text[LIFE_ARGUMENTS])
@@ -361,11 +365,12 @@ static const char *const kind_names[] = {
 
 static void show_event(struct request *q, const struct life_event *e)
 {
-	char text[LIFE_ARGUMENTS] = "", name[RECORD_COMM];
-	struct event event = {.time = e->time, .name = name, .pid = e->tgid, NOTHING, .text = text};
+	const struct shown_name name = shown_name(e->comm);
+	char text[LIFE_ARGUMENTS] = "";
+	struct event event = {
+	    .time = e->time, .name = name.s, .pid = e->tgid, NOTHING, .text = text};
 
-	snprintf(name, sizeof(name), "%.15s", e->comm);
-	if (q->name && strcmp(q->name, name) != 0)
+	if (q->name && strncmp(q->name, e->comm, RECORD_COMM) != 0)
 		return;
 	event.what = kind_names[e->kind];
 	event.parent = e->parent;
@@ -390,8 +395,10 @@ static void take_event(void *arg, const struct life_event *e)
 	if (e->kind == LIFE_FORK)
 		lineage_born(&q->lineages, e->tgid, e->parent);
 	show_event(q, e);
-	if (e->kind == LIFE_EXIT)
+	if (e->kind == LIFE_EXIT) {
+		q->lives[e->tgid % PIDS_MAX]++;
 		lineage_ended(&q->lineages, e->tgid);
+	}
 }
 
 static pc_ns until_due(const struct request *q)
@@ -470,8 +477,12 @@ int cmd_lifecycle(int argc, char **argv)
 		    "predicomp evict",
 		    q.watch.pid);
 	q.due = calloc(DUE_MAX, sizeof(*q.due));
-	if (!q.due)
+	q.lives = calloc(PIDS_MAX, sizeof(*q.lives));
+	if (!q.due || !q.lives) {
+		free(q.due);
+		free(q.lives);
 		return complain(STATUS_NO, "no memory");
+	}
 	err = watch_start(&q.watch);
 	if (err == STATUS_OK)
 		err = open_life(&l, &q.watch);
@@ -482,6 +493,7 @@ int cmd_lifecycle(int argc, char **argv)
 	if (l)
 		life_close(l);
 	free(q.due);
+	free(q.lives);
 	lineages_free(&q.lineages);
 	return watch_finish(&q.watch, err);
 }

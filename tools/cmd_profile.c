@@ -125,14 +125,27 @@ static int sample(struct request *q, struct profile *p)
 static int take_part(struct request *q, struct profile *p)
 {
 	struct unable why;
-	int err = q->folder ? said(profile_pin(p, q->folder, &why), &why) : STATUS_OK;
+	int err = STATUS_OK;
 
-	if (err == STATUS_OK && q->watch.pid)
+	if (q->watch.pid)
 		err = said(profile_register(p, NULL, q->watch.pid, &why), &why);
 	/* The base is what was used until now. */
 	if (err == STATUS_OK)
 		err = said(profile_tick(p, &why), &why);
-	return err;
+	if (err == STATUS_OK)
+		err = watch_release(&q->watch);
+	return err == STATUS_OK ? sample(q, p) : err;
+}
+
+static int take_part_pinned(struct request *q, struct profile *p)
+{
+	struct unable why;
+	int err = said(profile_pin(p, q->folder, &why), &why);
+
+	if (err != STATUS_OK)
+		return err;
+	err = take_part(q, p);
+	return profile_unpin(q->folder, &why) == 0 ? err : complain(STATUS_NO, "%s", why.text);
 }
 
 static int take(void *arg, int which, const char *value)
@@ -165,14 +178,7 @@ static int serve(struct request *q)
 		err = watch_unable(&verb, unable, why.text);
 	if (err != STATUS_OK)
 		return watch_finish(&q->watch, err);
-	err = take_part(q, p);
-	if (err == STATUS_OK)
-		err = watch_release(&q->watch);
-	if (err == STATUS_OK) {
-		err = sample(q, p);
-		if (q->folder && profile_unpin(q->folder, &why) != 0)
-			err = complain(STATUS_NO, "%s", why.text);
-	}
+	err = q->folder ? take_part_pinned(q, p) : take_part(q, p);
 	profile_close(p);
 	return watch_finish(&q->watch, err);
 }

@@ -6,6 +6,7 @@
 
 #include "bpf/reclaim.h"
 #include "csv.h"
+#include "name.h"
 #include "watch.h"
 
 static const char details[] =
@@ -122,11 +123,22 @@ static void print_text(const struct view *v)
 	putchar('\n');
 }
 
+/* What this kernel does not show is unknown, not 0. */
+static bool is_seen(const struct reclaim_reading *r, const char *field)
+{
+	if (strcmp(field, "pageout_pages") == 0)
+		return r->pageout_by != NULL;
+	return r->memcg_seen || strncmp(field, "memcg", strlen("memcg")) != 0;
+}
+
 static void print_csv(const struct view *v)
 {
 	printf("%s,%s", v->total ? "total" : "interval", cell_ratio(v->ms).s);
-	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++)
-		printf(",%llu", (unsigned long long)value(v->counts, i));
+	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++) {
+		putchar(',');
+		if (is_seen(v->reading, fields[i].name))
+			printf("%llu", (unsigned long long)value(v->counts, i));
+	}
 	puts(",,,,,,");
 }
 
@@ -138,7 +150,8 @@ static void print_line(const struct reclaim_counts *c, const struct reclaim_read
 	       "memcg_end=%llu\n",
 	       c->kswapd_woken, c->kswapd_slept, c->direct_begun, c->direct,
 	       c->kswapd_pages + c->direct_pages + c->memcg_pages + c->pageout_pages, c->written,
-	       r->last_tgid, r->last_tgid ? r->last_comm : "-", c->memcg_begun, c->memcg);
+	       r->last_tgid, r->last_tgid ? shown_name(r->last_comm).s : "-", c->memcg_begun,
+	       c->memcg);
 }
 
 static void print_process_csv(void *arg, uint32_t tgid, const struct reclaim_process *p)
@@ -148,15 +161,16 @@ static void print_process_csv(void *arg, uint32_t tgid, const struct reclaim_pro
 	for (size_t i = 0; i < PC_ARRAY_LEN(fields); i++)
 		putchar(',');
 	printf(",%u,", tgid);
-	csv_word(stdout, p->comm);
+	csv_word(stdout, shown_name(p->comm).s);
 	printf(",%llu,%llu,%llu,%llu\n", p->times, p->stall_ns, p->max_ns, p->pages);
 }
 
 static void print_process(void *arg, uint32_t tgid, const struct reclaim_process *p)
 {
 	(void)arg;
-	printf("%9u  %-16s %8llu times, %s in all, %s at most, %llu pages\n", tgid, p->comm,
-	       p->times, cell_time(p->stall_ns).s, cell_time(p->max_ns).s, p->pages);
+	printf("%9u  %-16s %8llu times, %s in all, %s at most, %llu pages\n", tgid,
+	       shown_name(p->comm).s, p->times, cell_time(p->stall_ns).s, cell_time(p->max_ns).s,
+	       p->pages);
 }
 
 /* --- JSON ----------------------------------------------------------------------------------- */
@@ -166,20 +180,12 @@ static void add_process(void *arg, uint32_t tgid, const struct reclaim_process *
 	struct json_object *object = json_object_new_object();
 
 	json_number(object, "pid", tgid);
-	json_word(object, "name", p->comm);
+	json_word(object, "name", shown_name(p->comm).s);
 	json_number(object, "times", (int64_t)p->times);
 	json_number(object, "stall_ns", (int64_t)p->stall_ns);
 	json_number(object, "stall_max_ns", (int64_t)p->max_ns);
 	json_number(object, "pages", (int64_t)p->pages);
 	json_object_array_add(arg, object);
-}
-
-/* What this kernel does not show is unknown, not 0. */
-static bool is_seen(const struct reclaim_reading *r, const char *field)
-{
-	if (strcmp(field, "pageout_pages") == 0)
-		return r->pageout_by != NULL;
-	return r->memcg_seen || strncmp(field, "memcg", strlen("memcg")) != 0;
 }
 
 static struct json_object *counts_json(const struct view *v)

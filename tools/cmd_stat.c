@@ -247,6 +247,8 @@ int cmd_stat(int argc, char **argv)
 		if (err != STATUS_OK)
 			return err;
 	}
+	if (q.count && !q.interval)
+		return complain(STATUS_USAGE, "--count counts intervals: give one with --interval");
 	err = one_pid(argc, argv, &q.pid);
 	return err == STATUS_OK ? show(&q) : err;
 }

@@ -22,6 +22,15 @@ void process_name(pid_t pid, char *out, size_t size)
 	printable(out);
 }
 
+struct shown_name shown_name(const char *comm)
+{
+	struct shown_name shown;
+
+	snprintf(shown.s, sizeof(shown.s), "%.15s", comm);
+	printable(shown.s);
+	return shown;
+}
+
 void printable(char *s)
 {
 	for (; *s != '\0'; s++)

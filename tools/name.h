@@ -13,4 +13,11 @@ void process_name(pid_t pid, char *out, size_t size);
 /* What is not printable ASCII becomes '?'. */
 void printable(char *s);
 
+/* A name as the kernel's records have it, of 15 letters at most: a copy that is printable. */
+struct shown_name {
+	char s[16];
+};
+
+struct shown_name shown_name(const char *comm);
+
 #endif

@@ -1,13 +1,13 @@
 #include "watch.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -206,7 +206,7 @@ _Noreturn static void become_command(char **command, int hold)
 {
 	char go;
 
-	/* An end of file instead of the word: the watcher could not attach, and has said so. */
+	/* An end instead of the word: the watcher could not attach, and has said so. */
 	if (read(hold, &go, 1) != 1)
 		_exit(STATUS_CANNOT_RUN);
 	execvp(command[0], command);
@@ -217,18 +217,19 @@ _Noreturn static void become_command(char **command, int hold)
 
 static int start_command(struct watch *w)
 {
-	int pipe[2];
+	int ends[2];
 
 	fflush(NULL);
-	if (pipe2(pipe, O_CLOEXEC) != 0)
-		return complain(STATUS_NO, "pipe: %s", strerror(errno));
+	/* No pipe: when ^C has ended the command, the word is not to end the watcher by SIGPIPE. */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		return complain(STATUS_NO, "socketpair: %s", strerror(errno));
 	w->pid = fork();
 	if (w->pid == 0) {
-		close(pipe[1]);
-		become_command(w->command, pipe[0]);
+		close(ends[1]);
+		become_command(w->command, ends[0]);
 	}
-	close(pipe[0]);
-	w->hold = pipe[1];
+	close(ends[0]);
+	w->hold = ends[1];
 	if (w->pid < 0)
 		return complain(STATUS_NO, "fork: %s", strerror(errno));
 	return STATUS_OK;
@@ -241,7 +242,8 @@ static int open_process(struct watch *w)
 		return STATUS_OK;
 	if (errno == ESRCH)
 		return complain(STATUS_NO_PROCESS, "there is no process %d", w->pid);
-	if (errno == EINVAL)
+	/* ENOENT: on newer kernels */
+	if (errno == EINVAL || errno == ENOENT)
 		return complain(STATUS_NO_PROCESS, "%d is a thread; its process is wanted", w->pid);
 	return complain(STATUS_NO, "process %d: %s", w->pid, strerror(errno));
 }
@@ -274,7 +276,7 @@ int watch_release(struct watch *w)
 	w->next = w->began + w->interval;
 	if (w->hold < 0)
 		return STATUS_OK;
-	if (write(w->hold, "", 1) != 1)
+	if (send(w->hold, "", 1, MSG_NOSIGNAL) != 1)
 		return complain(STATUS_NO, "the command has died before it began");
 	close(w->hold);
 	w->hold = -1;

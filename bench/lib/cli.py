@@ -30,6 +30,14 @@ def positive(text):
     return int(text)
 
 
+def writable(path):
+    """Said before anything is measured, not after."""
+    there = path if os.path.exists(path) else os.path.dirname(path) or "."
+    if os.path.isdir(path) or not os.access(there, os.W_OK):
+        raise argparse.ArgumentTypeError("%s cannot be written" % path)
+    return path
+
+
 def parse():
     parser = argparse.ArgumentParser(
         prog="bench/run",
@@ -48,7 +56,7 @@ def parse():
     parser.add_argument("--rounds", type=positive, metavar="N", help="interleaved rounds (3)")
     parser.add_argument("--json", action="store_true",
                         help="one JSON object on standard output; the table goes to standard error")
-    parser.add_argument("--save", metavar="FILE", help="write the JSON object there as well; "
+    parser.add_argument("--save", type=writable, metavar="FILE", help="write the JSON object there as well; "
                         "bench/report makes Markdown and plots of it")
     parser.add_argument("--no-zram", dest="zram", action="store_false",
                         help="do not set up zram for comparison")

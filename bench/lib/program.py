@@ -22,6 +22,17 @@ NONE, PREDICOMP, ZRAM = WAYS = ("none", "predicomp", "zram")
 PR_SET_PDEATHSIG = 1
 
 
+def samplers():
+    """Folders of the threads in which DAMON looks at memory: the kernel starts one on request."""
+    found = set()
+    for number in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open("/proc/%s/comm" % number, "rb") as f:
+                if f.read().startswith(b"kdamond."):
+                    found.add("/proc/" + number)
+    return found
+
+
 class Program:
     """Obeys lines on standard input and answers with lines of name=value words."""
 
@@ -32,6 +43,7 @@ class Program:
         self.said = tempfile.TemporaryFile()
         self.usage = None
         self.started = time.monotonic()
+        self.samplers_before = samplers()
         libc = ctypes.CDLL(None)
         cgroup = session.cgroup if way == ZRAM else None
 
@@ -236,12 +248,13 @@ class Program:
         return stat
 
     def others_cpu(self):
-        """CPU seconds of all threads but the first: the host has one, the pager has the rest."""
+        """CPU seconds of all threads but the first: the host has one, the pager has the rest; and of
+        the kernel's sampler, where it was started since."""
+        threads = {"/proc/%d/task/%s" % (self.pid, tid)
+                   for tid in os.listdir("/proc/%d/task" % self.pid) if int(tid) != self.pid}
         total = 0
-        for tid in os.listdir("/proc/%d/task" % self.pid):
-            if int(tid) != self.pid:
-                with contextlib.suppress(OSError):
-                    with open("/proc/%d/task/%s/schedstat" % (self.pid, tid),
-                              encoding="ascii") as f:
-                        total += int(f.read().split()[0])
+        for folder in threads | (samplers() - self.samplers_before):
+            with contextlib.suppress(OSError):
+                with open(folder + "/schedstat", encoding="ascii") as f:
+                    total += int(f.read().split()[0])
         return total / 1e9

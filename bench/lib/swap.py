@@ -111,22 +111,22 @@ class Cgroup:
 
     @staticmethod
     def parent():
-        """Folder of our memory cgroup and the name of its limit."""
+        """The folder that ours is made in, and the name of its limit."""
         own = dict(line.split(":", 2)[1:] for line in read("/proc/self/cgroup").splitlines())
         for line in read("/proc/mounts").splitlines():
             _, where, kind, options = line.split()[:4]
             if kind == "cgroup" and "memory" in options.split(","):
                 return where + own.get("memory", "/"), "memory.limit_in_bytes"
             if kind == "cgroup2" and "memory" in read(where + "/cgroup.controllers").split():
-                return where + own.get("", "/"), "memory.max"
+                # Ours beside our own: its leaves may have members and controllers, its inner groups
+                # not both. But for the root, which may.
+                return os.path.join(where, os.path.dirname(own.get("", "/"))[1:]), "memory.max"
         raise Failed("no memory controller is mounted under /sys/fs/cgroup")
 
     def __enter__(self):
         try:
             folder, self.limit_file = self.parent()
             if self.limit_file == "memory.max":
-                # Its leaves may have members and controllers, its inner groups not both.
-                folder = os.path.dirname(folder.rstrip("/")) or folder
                 with contextlib.suppress(OSError):
                     write(folder + "/cgroup.subtree_control", "+memory")
             self.path = "%s/predicomp-bench.%d" % (folder.rstrip("/"), os.getpid())

@@ -132,6 +132,40 @@ grep -q '"event":"exec".*"text":"sh -c kill -9' "$scratch/l" || fail 'lifecycle:
 grep -q '"event":"exit".*"status":137.*killed by SIGKILL' "$scratch/l" || fail 'lifecycle: no kill'
 grep -q '"event":"exit".*"status":5.*"peak_bytes":[1-9]' "$scratch/l" || fail 'lifecycle: no exit'
 [ "$(grep -c '"event":"fork"' "$scratch/l")" -ge 1 ] || fail 'lifecycle: no fork'
+# The first thread ends before the last: its part counts, and its status. 60 is exit of one thread.
+"$predicomp" lifecycle --json -- /usr/bin/python3 -c 'import ctypes, threading, time
+libc = ctypes.CDLL(None)
+threading.Thread(target=lambda: (time.sleep(0.5), libc.syscall(60, 5))).start()
+libc.syscall(60, 7)' >"$scratch/first"
+[ $? = 7 ] || fail 'lifecycle: the status of the first thread is lost'
+python3 - "$scratch/first" <<'PY' || fail "lifecycle: the first thread is lost: $(cat "$scratch/first")"
+import json, sys
+ends = [e for e in map(json.loads, open(sys.argv[1])) if e["event"] == "exit"]
+assert len(ends) == 1, ends
+end = ends[0]
+assert end["status"] == 7 and end["minor"] > 500 and end["cpu_ms"] > 0 and end["lived_ms"] >= 500, end
+PY
+# Names and arguments are somebody else's text.
+for format in --json --csv; do
+	"$predicomp" lifecycle $format -- \
+		perl -e '$0 = "\e[1m\xff"; system {"/bin/true"} "\xe4\e]0;"' >"$scratch/odd"
+	LC_ALL=C grep -q '[^ -~]' "$scratch/odd" && fail "lifecycle $format: $(cat -v "$scratch/odd")"
+	grep -q '"?\[1m?"' "$scratch/odd" || fail "lifecycle $format: no name: $(cat -v "$scratch/odd")"
+	grep -q '"??]0;"' "$scratch/odd" || fail "lifecycle $format: no argument: $(cat -v "$scratch/odd")"
+done
+"$predicomp" faults --json --threads -- perl -e '$0 = "\e[1m\xff"; system "true"' >"$scratch/odd"
+LC_ALL=C grep -q '[^ -~]' "$scratch/odd" && fail "faults: $(cat -v "$scratch/odd")"
+grep -q '"?\[1m?"' "$scratch/odd" || fail "faults: no name: $(cat -v "$scratch/odd")"
+# A command that ends while the watcher is still attaching, as by ^C, does not end the watcher.
+"$predicomp" lifecycle -- sleep 5 >/dev/null 2>"$scratch/early" &
+watcher=$!
+for _ in $(seq 200); do
+	command=$(pgrep -P $watcher) && kill -9 "$command" && break
+	sleep 0.01
+done
+wait $watcher
+status=$?
+[ $status = 137 ] || grep -q 'before it began' "$scratch/early" || fail "lifecycle: ends with $status"
 [ "$("$predicomp" lifecycle --csv -- true | awk -F, 'NF != 22' | wc -l)" = 0 ] || fail 'lifecycle: CSV'
 if "$predicomp" check >/dev/null 2>&1; then
 	out=$("$predicomp" lifecycle --json --name perl --then 'evict after 1s' -- \
@@ -295,6 +329,10 @@ refuses 2 'wants serve' profile
 refuses 2 'wants --pin FOLDER' profile serve
 refuses 2 'knows --json and --csv, not --xml' profile status --xml
 refuses 1 'is a sampler there' profile status "$scratch"
+mkdir "$scratch/own"
+echo mine >"$scratch/own/samples"
+refuses 1 'not in a bpf file system' profile unpin "$scratch/own"
+[ -e "$scratch/own/samples" ] || fail 'profile: unpin takes what is no pin'
 [ -z "$("$predicomp" profile status "$scratch" 2>/dev/null)" ] || fail 'profile: a table of nothing'
 refuses 3 'no process' profile register 4194303
 refuses 2 'evict after TIME' lifecycle --then 'evict soon' -- true

@@ -7,6 +7,11 @@ from ..session import column, ratio
 LEFT_BEHIND = 0.02  # share of the pages that may stay when everything is asked to leave
 
 
+def held(stat):
+    """Bytes, of what is packed and of what knows of it."""
+    return stat["gauges"]["store_bytes_mapped"] + stat["gauges"]["metadata_bytes"]
+
+
 def let_leave(session, program, way, pages, now):
     """All of a program's pages, or it fails; what that took and what is held of them."""
     if way == PREDICOMP:
@@ -16,11 +21,12 @@ def let_leave(session, program, way, pages, now):
         if gauges["pages_stored"] < pages * (1 - LEFT_BEHIND):
             raise Failed("only %d of %d pages were packed" % (gauges["pages_stored"], pages))
         spent = gauges["work_cpu"] - before - stat["counters"]["repack_cpu"]
-        stat = program.wait_repacked()
-        counters, held = stat["counters"], stat["gauges"]
+        first, stat = held(stat), program.wait_repacked()
+        again = stat["counters"]["repack_cpu"]
         return {"evict_ns": spent / gauges["pages_stored"],
-                "repack_ns": counters["repack_cpu"] / max(counters["repacked"], 1),
-                "held": held["store_bytes_mapped"] + held["metadata_bytes"]}
+                "repack_ns": again / max(stat["counters"]["repacked"], 1),
+                "both_ns": (spent + again) / gauges["pages_stored"],
+                "held_first": first, "held": held(stat)}
     if way == ZRAM:
         figures = {"evict_ns": program.ask("pageout")["cpu_ns"] / pages,
                    "held": session.zram.share()}
@@ -83,6 +89,10 @@ def cold_touch(session, ways):
     reach_ratio(book, "evict_cpu", book.row("CPU of an evicted page", "us",
                                             **column(everything, "evict_ns", 1e-3)))
     book.row("  of one that is packed again, once", "us", **column(everything, "repack_ns", 1e-3))
+    book.row("  of an evicted page with what was packed again of it", "us",
+             **column(everything, "both_ns", 1e-3))
+    book.row("held for %d MB packed, before it is packed again" % mib, "MiB",
+             **column(everything, "held_first", 1 / (1 << 20)))
     reach_ratio(book, "bytes_held",
                 book.row("held for %d MB packed" % mib, "MiB",
                          **column(everything, "held", 1 / (1 << 20))))

@@ -41,11 +41,12 @@ def ratios(session, way, program, before):
     """e2e, admitted, codec and admit rate, by the same definitions for both."""
     if way == PREDICOMP:
         stat = program.stat()
-        return [stat["ratios"][name] for name in ("ratio_e2e", "ratio_admitted", "ratio_codec",
-                                                  "admit_rate")]
-    left = max(before - program.smaps("Rss"), 0)
-    share = session.zram.share() / MIB
-    return [before / max(before - left + share, 1), left / share if share else None, None,
+        gauges, codec = stat["gauges"], stat["ratios"]["ratio_codec"]
+        left = gauges["pages_stored"] * 4096 / MIB
+        share = (gauges["store_bytes_mapped"] + gauges["metadata_bytes"]) / MIB
+    else:
+        left, share, codec = program.smaps("Swap"), session.zram.share() / MIB, None
+    return [before / max(before - left + share, 1), left / share if share else None, codec,
             left / before]
 
 
