@@ -50,6 +50,7 @@
 #define MAP_SHARE     4u	    /* of vm.max_map_count that may be registered runs */
 #define PROGRAM_BYTES 32u
 #define CLOSE_UNSHARE 2u
+#define LOOK_WAITS    100u /* of 1 ms */
 
 _Static_assert(PAGERS_MAX + 24u <= POOL_REGIONS, "a stack for each pager, and all other regions");
 
@@ -86,6 +87,7 @@ static struct {
 	bool fork_paused;
 	uint32_t still;	 /* the same, and nothing is away */
 	uint32_t missed; /* somebody could not wait for the lock then */
+	uint32_t looking; /* how many look into the table of units without the lock */
 	char program[PROGRAM_BYTES];
 } host;
 
@@ -1001,12 +1003,24 @@ void pager_continue(int paused)
 	leave_host();
 }
 
+/*
+ * Who looks into the table of units has no lock. It does so for microseconds; where it does not end,
+ * the caller may be a handler that has interrupted it.
+ */
+static bool nobody_looks(void)
+{
+	for (unsigned i = 0; i < LOOK_WAITS && load_seq(&host.looking);
+	     i++) /* pairs with pager_holds */
+		sys_nap(PC_MS);
+	return !load_seq(&host.looking);
+}
+
 static void quit_inside(enum pc_inert reason)
 {
 	if (!host.quit && !host.pauses)
 		stop_work(reason);
 	if (!host.quit) {
-		tables_stop();
+		tables_stop(nobody_looks());
 		segment_own();
 	}
 	host.quit = true;
@@ -1180,25 +1194,32 @@ void pager_forkless(pc_addr start, pc_addr end, bool on)
 		pager_exclude(start, end);
 }
 
+uint32_t pager_forkless_notes(void)
+{
+	return forkless_notes();
+}
+
 /* Without the host's lock, for it follows any munmap(), and a fork may hold that one for long. */
-void pager_forkless_gone(pc_addr start, pc_addr end)
+void pager_forkless_gone(pc_addr start, pc_addr end, uint32_t notes)
 {
 	struct mask old;
 
 	if (!forkless_any())
 		return;
 	old = block_signals();
-	forkless_remove(start, end);
+	forkless_gone(start, end, notes);
 	unblock_signals(old);
 }
 
-void pager_forkless_moved(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end, bool left)
+void pager_forkless_moved(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end, bool left,
+			  uint32_t notes)
 {
 	bool noted;
 
 	if (pager_silent() || !forkless_any() || !enter_host())
 		return;
-	noted = forkless_follow(page_floor(start), page_ceil(end), to, page_ceil(to_end), left);
+	noted =
+	    forkless_follow(page_floor(start), page_ceil(end), to, page_ceil(to_end), left, notes);
 	leave_host();
 	if (!noted)
 		pager_exclude(to, to_end);
@@ -1246,9 +1267,12 @@ void pager_forget(pc_addr start, pc_addr end)
 {
 	if (!pager_holds(start, end) || !enter_host())
 		return;
-	gate_close(&world.gate);
-	forget_away(0, start, end);
-	gate_open(&world.gate);
+	/* Who had the lock may have quit, and the tables are gone. */
+	if (pager_active()) {
+		gate_close(&world.gate);
+		forget_away(0, start, end);
+		gate_open(&world.gate);
+	}
 	leave_host();
 }
 
@@ -1258,7 +1282,7 @@ void pager_discard_end(struct pager_held held)
 	let_signals(held);
 }
 
-bool pager_holds(pc_addr start, pc_addr end)
+static bool holds(pc_addr start, pc_addr end)
 {
 	if (!pager_active() || end > PC_ADDR_MAX)
 		return false;
@@ -1273,6 +1297,16 @@ bool pager_holds(pc_addr start, pc_addr end)
 			return true;
 	}
 	return false;
+}
+
+bool pager_holds(pc_addr start, pc_addr end)
+{
+	bool held;
+
+	add_seq(&host.looking, 1); /* pairs with nobody_looks */
+	held = holds(start, end);
+	sub_acq_rel(&host.looking, 1);
+	return held;
 }
 
 void pager_include(pc_addr start, pc_addr end)

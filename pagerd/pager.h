@@ -126,8 +126,11 @@ bool pager_holds(pc_addr start, pc_addr end);
  * home: the pager then keeps its hands off that flag there.
  */
 void pager_forkless(pc_addr start, pc_addr end, bool on);
-void pager_forkless_gone(pc_addr start, pc_addr end); /* what was mapped there */
-void pager_forkless_moved(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end, bool left); /* by mremap() */
+/* What was mapped there, or was moved by mremap(); `notes`: pager_forkless_notes() before the call. */
+uint32_t pager_forkless_notes(void);
+void pager_forkless_gone(pc_addr start, pc_addr end, uint32_t notes);
+void pager_forkless_moved(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end, bool left,
+			  uint32_t notes);
 
 /*
  * EVICT=madvise: the hooks of mmap and its kin tell what they do, for that way of taking pages goes

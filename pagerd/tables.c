@@ -125,9 +125,21 @@ static void unmap(struct region *r)
 	r->at = NULL;
 }
 
-void tables_stop(void)
+/* Read-only memory that was never written to is not populated when it is locked either. */
+static void empty_for_good(const struct region *r)
 {
-	unmap(&tables.units);
+	if (!r->at)
+		return;
+	empty(r);
+	sys_mprotect(r->at, r->bytes, PROT_READ);
+}
+
+void tables_stop(bool unlooked)
+{
+	if (unlooked)
+		unmap(&tables.units);
+	else
+		empty_for_good(&tables.units);
 	unmap(&tables.chunks);
 	unmap(&tables.slots);
 	unmap(&tables.slabs);

@@ -15,9 +15,9 @@ int tables_start(uint64_t memory);
 
 /*
  * Gives the address space back. Before a program locks all its memory it must be: what is reserved
- * would be populated.
+ * would be populated. `unlooked`: nobody looks into the table of units, else that stays, and is empty.
  */
-void tables_stop(void);
+void tables_stop(bool unlooked);
 
 /*
  * After pages left: a core dump has what the store and staging hold by now, and some more. It has not

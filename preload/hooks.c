@@ -243,6 +243,7 @@ static void *remap(void *at, size_t len, size_t new_len, int flags, void *new_at
 
 HOOK(void *, mremap, (void *at, size_t len, size_t new_len, int flags, void *new_at))
 {
+	const uint32_t notes = pager_forkless_notes();
 	bool known = layout_knows(at, len);
 	void *ret;
 
@@ -252,7 +253,7 @@ HOOK(void *, mremap, (void *at, size_t len, size_t new_len, int flags, void *new
 	ret = remap(at, len, new_len, flags, new_at);
 	if (ret != MAP_FAILED)
 		pager_forkless_moved((pc_addr)at, (pc_addr)at + len, (pc_addr)ret,
-				     (pc_addr)ret + new_len, flags & MREMAP_DONTUNMAP);
+				     (pc_addr)ret + new_len, flags & MREMAP_DONTUNMAP, notes);
 	if (known && ret != MAP_FAILED)
 		layout_note(ret, new_len);
 	if (known && (ret == MAP_FAILED || flags & MREMAP_DONTUNMAP))

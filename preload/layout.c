@@ -31,12 +31,15 @@ void layout_note(const void *at, size_t len)
 		pager_mapped(s.start, s.end);
 }
 
-/* What was mapped there has gone, and whatever else comes to lie there is not kept from children. */
-static void gone(const void *at, size_t len)
+/*
+ * What was mapped there has gone, and whatever else comes to lie there is not kept from children, unless
+ * it is there already, and noted.
+ */
+static void gone(const void *at, size_t len, uint32_t notes)
 {
 	struct pc_span s = pages_of(at, len);
 
-	pager_forkless_gone(s.start, s.end);
+	pager_forkless_gone(s.start, s.end, notes);
 }
 
 bool layout_is_discard(int advice)
@@ -80,13 +83,14 @@ static bool is_own_memory(int flags)
 
 void *layout_map(void *at, size_t len, int prot, int flags, int fd, long off)
 {
+	const uint32_t notes = pager_forkless_notes();
 	void *ret;
 
 	if (flags & MAP_FIXED)
 		layout_strike(at, len);
 	ret = real.mmap(at, len, prot, flags, fd, off);
 	if (ret != MAP_FAILED && flags & MAP_FIXED)
-		gone(at, len);
+		gone(at, len, notes);
 	if (ret != MAP_FAILED && is_own_memory(flags))
 		layout_note(ret, len);
 	return ret;
@@ -94,12 +98,13 @@ void *layout_map(void *at, size_t len, int prot, int flags, int fd, long off)
 
 int layout_unmap(void *at, size_t len)
 {
+	const uint32_t notes = pager_forkless_notes();
 	int ret;
 
 	layout_strike(at, len);
 	ret = real.munmap(at, len);
 	if (!ret)
-		gone(at, len);
+		gone(at, len, notes);
 	return ret;
 }
 

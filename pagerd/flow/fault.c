@@ -64,10 +64,16 @@ static void unpark(struct fault_thread *t)
 		wake_sleepers(&t->parked, 1);
 }
 
+/*
+ * Who is to stop has been woken for it already, once, and could sleep for ever: the one or the other of
+ * the two that meet here sees what the other has stored.
+ */
 static void park(struct fault_thread *t)
 {
 	if (!swap_seq(&t->parked, 1))
 		nudge(t);
+	if (load_seq(&t->stop)) /* pairs with fault_stop */
+		unpark(t);
 }
 
 void fault_wake(struct fault_thread *t)
@@ -459,7 +465,7 @@ void fault_stop(struct fault_thread *t)
 {
 	long n;
 
-	store_release(&t->stop, 1); /* pairs with fault_loop */
+	store_seq(&t->stop, 1); /* pairs with fault_loop, park */
 	unpark(t);
 	n = nudge(t);
 	if (n < 0)

@@ -267,7 +267,7 @@ static void move_registration(pc_addr from, pc_addr to)
 	if (known ? unit_dontfork(a, page_in_unit(from)) : !forkless_hits(from, from + PC_PAGE))
 		unit_set_dontfork(b, k, k + 1);
 	else
-		forkless_follow(from, from + PC_PAGE, to, to + PC_PAGE, true);
+		forkless_follow(from, from + PC_PAGE, to, to + PC_PAGE, true, forkless_notes());
 }
 
 /*

@@ -12,7 +12,7 @@
 static struct pc_span spans[FORKLESS_MAX];
 static struct span_set set = {.span = spans, .max = FORKLESS_MAX};
 static struct lock lock;
-static uint32_t lost, overflowed;
+static uint32_t lost, overflowed, notes;
 
 void forkless_reset(void)
 {
@@ -25,9 +25,15 @@ static bool add(pc_addr start, pc_addr end)
 {
 	bool ok = span_add(&set, start, end);
 
+	store_release(&notes, notes + 1); /* pairs with forkless_notes */
 	if (!ok)
 		store_relaxed(&overflowed, 1);
 	return ok;
+}
+
+uint32_t forkless_notes(void)
+{
+	return load_acquire(&notes); /* pairs with add */
 }
 
 bool forkless_add(pc_addr start, pc_addr end)
@@ -48,6 +54,14 @@ void forkless_remove(pc_addr start, pc_addr end)
 	lock_release(&lock);
 }
 
+void forkless_gone(pc_addr start, pc_addr end, uint32_t since)
+{
+	lock_take(&lock);
+	if (notes == since)
+		span_remove(&set, start, end);
+	lock_release(&lock);
+}
+
 bool forkless_hits(pc_addr start, pc_addr end)
 {
 	bool hits;
@@ -63,7 +77,8 @@ bool forkless_any(void)
 	return load_relaxed(&set.count) != 0;
 }
 
-bool forkless_follow(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end, bool left)
+bool forkless_follow(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end, bool left,
+		     uint32_t since)
 {
 	bool hits, ok = true;
 
@@ -71,7 +86,7 @@ bool forkless_follow(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end, boo
 	hits = span_hits(&set, start, end);
 	if (to != start)
 		span_remove(&set, to, to_end);
-	if (to != start && !left)
+	if (to != start && !left && notes == since)
 		span_remove(&set, start, end);
 	if (hits)
 		ok = add(to, to_end);

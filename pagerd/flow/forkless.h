@@ -9,7 +9,9 @@
  *       kernel is asked whether the flag is there (flow/take.c, find_keeper). What the pager has set
  *       is noted apart (unit.dontfork), so that it is always cleared.
  *       A note too many costs a question; one too few, the flag. So notes are made before the flag is set,
- *       follow memory that is remapped, and stay where the kernel refused.
+ *       follow memory that is remapped, and stay where the kernel refused. What a call has unmapped may be
+ *       another thread's memory by the time that it returns, and noted anew: so a note goes only where
+ *       none was made since before the call (forkless_notes).
  * LOST  The pager sets the flag by address, and finds out only afterwards whether what it meant was still
  *       there: MADV_DONTFORK may be on memory of the program's that came there, and has moved on since.
  *       No note leads to it. So where that could have happened it says forkless_lose(), and the next walk
@@ -26,15 +28,19 @@
 void forkless_reset(void); /* in a child, which has none of that memory */
 bool forkless_add(pc_addr start, pc_addr end); /* false: no room, and nothing noted */
 void forkless_remove(pc_addr start, pc_addr end);
+uint32_t forkless_notes(void); /* how many have been made so far */
+/* What was mapped there has gone; `since`: forkless_notes() before it did. */
+void forkless_gone(pc_addr start, pc_addr end, uint32_t since);
 bool forkless_hits(pc_addr start, pc_addr end);
 bool forkless_any(void); /* without the lock: soon outdated */
 
 /*
  * [start, end) was remapped to [to, to_end), which is one mapping: what was noted of some of it, holds for
  * all of it there, and what was noted there before for nothing. `left`: the old range is still mapped,
- * or who knows. The same result as forkless_add().
+ * or who knows. `since` as above. The same result as forkless_add().
  */
-bool forkless_follow(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end, bool left);
+bool forkless_follow(pc_addr start, pc_addr end, pc_addr to, pc_addr to_end, bool left,
+		     uint32_t since);
 
 /* MADV_DOFORK, where nothing is noted; no note is made in between. Whether it was done. */
 bool forkless_give(pc_addr start, pc_addr end);

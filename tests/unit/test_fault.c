@@ -33,6 +33,7 @@ static struct {
 	enum restore_result why;
 	pc_ns now, step; /* of time, at each wait */
 	unsigned waits;	 /* until the pager is told to stop */
+	bool late;	 /* the running one is told to stop, and to park, just before it sleeps */
 	bool quietly;	 /* a fault is served without waking, and the rest of its unit is wanted */
 	unsigned batches, unwoken, most_unwoken; /* of that rest: all, since the last wake-up */
 	struct fault_thread *running;
@@ -67,12 +68,29 @@ long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 	return __real_sys_call(nr, a, b, c, d, e, f);
 }
 
+/* Another's fault has it parked: that one has all faults so far. */
+static void stop_and_park(struct fault_thread *t)
+{
+	fault_stop(t);
+	played.faults = 1;
+	played.waits = 1;
+	played.running = &pager[PAGERS - 1];
+	assert_int_equal(fault_loop(played.running), 0);
+	played.running = t;
+}
+
 /* It has been parked: that is its end here. */
 long __wrap_sys_futex_wait(uint32_t *word, uint32_t value, pc_ns timeout)
 {
 	assert_ptr_equal(word, &played.running->parked);
 	assert_int_equal(value, 1);
 	assert_int_equal(timeout, 0);
+	if (played.late) {
+		played.late = false;
+		stop_and_park(played.running);
+		assert_int_not_equal(*word, value); /* or it would sleep for ever */
+		return 0;
+	}
 	played.running->stop = 1;
 	return 0;
 }
@@ -177,6 +195,7 @@ static void run(unsigned which)
 	played.running = &pager[which];
 	played.running->parked = played.running->stop = 0;
 	assert_int_equal(fault_loop(played.running), 0);
+	played.running->stop = 0;
 }
 
 /* One fault, tried in vain so often at most; false: the process has been ended. */
@@ -263,6 +282,16 @@ static void who_helps_wakes(void **state)
 	assert_int_equal(played.unwoken, 0);
 }
 
+static void who_is_to_stop_is_not_parked_again(void **state)
+{
+	(void)state;
+	played.late = true;
+	played.running = &pager[0];
+	pager[0].parked = 1;
+	assert_int_equal(fault_loop(&pager[0]), 0);
+	assert_false(played.late);
+}
+
 static void events_do_not_use_up_the_patience(void **state)
 {
 	(void)state;
@@ -313,6 +342,7 @@ int main(void)
 	    cmocka_unit_test_setup(the_cpu_that_faults_has_its_pager, begin),
 	    cmocka_unit_test_setup(who_was_served_quietly_is_woken, begin),
 	    cmocka_unit_test_setup(who_helps_wakes, begin),
+	    cmocka_unit_test_setup(who_is_to_stop_is_not_parked_again, begin),
 	    cmocka_unit_test_setup(events_do_not_use_up_the_patience, begin),
 	    cmocka_unit_test_setup(a_change_that_never_ends_ends_the_process, begin),
 	    cmocka_unit_test_setup(one_long_wait_is_no_reason, begin),

@@ -28,13 +28,16 @@ static void test_notes_follow_what_is_remapped(void **unused)
 	assert_false(forkless_any());
 	assert_true(forkless_add(2 * PC_PAGE, 3 * PC_PAGE));
 	assert_true(forkless_any());
-	assert_true(forkless_follow(PC_PAGE, 4 * PC_PAGE, 10 * PC_PAGE, 15 * PC_PAGE, true));
+	assert_true(forkless_follow(PC_PAGE, 4 * PC_PAGE, 10 * PC_PAGE, 15 * PC_PAGE, true,
+				    forkless_notes()));
 	assert_true(forkless_hits(10 * PC_PAGE, 11 * PC_PAGE));
 	assert_true(forkless_hits(14 * PC_PAGE, 15 * PC_PAGE));
 	assert_true(forkless_hits(2 * PC_PAGE, 3 * PC_PAGE));
-	assert_true(forkless_follow(4 * PC_PAGE, 8 * PC_PAGE, 20 * PC_PAGE, 24 * PC_PAGE, true));
+	assert_true(forkless_follow(4 * PC_PAGE, 8 * PC_PAGE, 20 * PC_PAGE, 24 * PC_PAGE, true,
+				    forkless_notes()));
 	assert_false(forkless_hits(20 * PC_PAGE, 24 * PC_PAGE));
-	assert_true(forkless_follow(2 * PC_PAGE, 3 * PC_PAGE, 2 * PC_PAGE, 5 * PC_PAGE, false));
+	assert_true(forkless_follow(2 * PC_PAGE, 3 * PC_PAGE, 2 * PC_PAGE, 5 * PC_PAGE, false,
+				    forkless_notes()));
 	assert_true(forkless_hits(4 * PC_PAGE, 5 * PC_PAGE));
 }
 
@@ -44,11 +47,32 @@ static void test_notes_end_where_other_memory_comes(void **unused)
 	forkless_reset();
 	assert_true(forkless_add(2 * PC_PAGE, 3 * PC_PAGE));
 	assert_true(forkless_add(12 * PC_PAGE, 13 * PC_PAGE));
-	assert_true(forkless_follow(4 * PC_PAGE, 5 * PC_PAGE, 12 * PC_PAGE, 14 * PC_PAGE, false));
+	assert_true(forkless_follow(4 * PC_PAGE, 5 * PC_PAGE, 12 * PC_PAGE, 14 * PC_PAGE, false,
+				    forkless_notes()));
 	assert_false(forkless_hits(10 * PC_PAGE, 20 * PC_PAGE));
-	assert_true(forkless_follow(2 * PC_PAGE, 3 * PC_PAGE, 6 * PC_PAGE, 7 * PC_PAGE, false));
+	assert_true(forkless_follow(2 * PC_PAGE, 3 * PC_PAGE, 6 * PC_PAGE, 7 * PC_PAGE, false,
+				    forkless_notes()));
 	assert_false(forkless_hits(2 * PC_PAGE, 3 * PC_PAGE));
 	assert_true(forkless_hits(6 * PC_PAGE, 7 * PC_PAGE));
+}
+
+/* By the time that munmap() or mremap() returns, another thread may have got the place. */
+static void test_a_note_of_what_came_meanwhile_stays(void **unused)
+{
+	uint32_t before;
+
+	(void)unused;
+	forkless_reset();
+	assert_true(forkless_add(2 * PC_PAGE, 3 * PC_PAGE));
+	before = forkless_notes();
+	assert_true(forkless_add(2 * PC_PAGE, 3 * PC_PAGE));
+	forkless_gone(2 * PC_PAGE, 3 * PC_PAGE, before);
+	assert_true(forkless_hits(2 * PC_PAGE, 3 * PC_PAGE));
+	assert_true(
+	    forkless_follow(2 * PC_PAGE, 3 * PC_PAGE, 6 * PC_PAGE, 7 * PC_PAGE, false, before));
+	assert_true(forkless_hits(2 * PC_PAGE, 3 * PC_PAGE));
+	forkless_gone(2 * PC_PAGE, 3 * PC_PAGE, forkless_notes());
+	assert_false(forkless_hits(2 * PC_PAGE, 3 * PC_PAGE));
 }
 
 /* It is so for good, but not for children. */
@@ -61,8 +85,8 @@ static void test_without_room_for_a_note_nothing_is_taken_for_lost(void **unused
 		noted++;
 	assert_in_range(noted, 1, MORE - 1);
 	assert_true(forkless_hits(PC_PAGE, 2 * PC_PAGE));
-	assert_false(forkless_follow(PC_PAGE, 2 * PC_PAGE, MORE * 4 * PC_PAGE, (MORE * 4 + 1) * PC_PAGE,
-				     true));
+	assert_false(forkless_follow(PC_PAGE, 2 * PC_PAGE, MORE * 4 * PC_PAGE,
+				     (MORE * 4 + 1) * PC_PAGE, true, forkless_notes()));
 	forkless_lose();
 	assert_false(forkless_lost());
 	forkless_reset();
@@ -77,6 +101,7 @@ int main(void)
 	    cmocka_unit_test(test_what_is_lost_stays_so_until_it_is_looked_for),
 	    cmocka_unit_test(test_notes_follow_what_is_remapped),
 	    cmocka_unit_test(test_notes_end_where_other_memory_comes),
+	    cmocka_unit_test(test_a_note_of_what_came_meanwhile_stays),
 	    cmocka_unit_test(test_without_room_for_a_note_nothing_is_taken_for_lost),
 	};
 

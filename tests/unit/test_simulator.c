@@ -513,7 +513,8 @@ static int remap_seen(struct run r, unsigned to, unsigned pages, bool keep_old)
 			   r.end);
 	exclude_release(hold);
 	if (seen && !err)
-		forkless_follow(start, end, model_addr(to), model_addr(to + pages), keep_old);
+		forkless_follow(start, end, model_addr(to), model_addr(to + pages), keep_old,
+				forkless_notes());
 	return err;
 }
 
