@@ -20,6 +20,8 @@
 #define AREAS_MAX  16384u
 #define TEXT_BYTES 65536u
 #define SMAPS_REST 30u		  /* smaps may take one part in so many of the time */
+#define REFUSED_REST 300u	  /* where that is only for what was refused before, */
+#define REFUSED_MIN  (10 * PC_SEC) /* and not before */
 #define STACK_MAX  (256ull << 20) /* more than that is not all stack: only control blocks stay out */
 #define OWN_MAX	   80u
 #define STRAY_WALKS 3u /* one that finds, one that finds no more, and one for what moves */
@@ -36,10 +38,13 @@ extern const char _end[] __attribute__((visibility("hidden")));
 static struct {
 	struct span_set areas; /* the result */
 	struct span_set known; /* mappings whose flags have been seen and are fine */
+	struct span_set refused; /* the same, and are not */
 	struct span_set fresh; /* under construction; what it has no room for is left out */
+	struct span_set unfit; /* the same, of what is refused */
 	char *text;
 	pc_ns smaps_at;	  /* not before */
-	uint64_t unknown; /* bytes met in this walk whose flags are not known */
+	pc_ns refused_until;
+	uint64_t unknown; /* bytes met in this walk whose flags have not been seen */
 	bool strays;	  /* the walk gives back what forkless_lost() tells of */
 	bool threads_ok;
 	uint32_t walk;
@@ -60,7 +65,8 @@ int discover_start(void)
 	if (disco.text)
 		return 0;
 	if (!set_start(&disco.areas, "areas") || !set_start(&disco.known, "known") ||
-	    !set_start(&disco.fresh, "fresh"))
+	    !set_start(&disco.refused, "refused") || !set_start(&disco.fresh, "fresh") ||
+	    !set_start(&disco.unfit, "unfit"))
 		return -ENOMEM;
 	disco.text = pool_map(TEXT_BYTES, "maps");
 	return disco.text ? 0 : -ENOMEM;
@@ -69,6 +75,7 @@ int discover_start(void)
 void discover_forget(void)
 {
 	span_clear(&disco.known);
+	span_clear(&disco.refused);
 	span_clear(&disco.areas);
 	disco.smaps_at = 0;
 	disco.own_count = 0;
@@ -187,9 +194,10 @@ static bool note_known(const struct vma *v, void *arg)
 	(void)arg;
 	if (disco.strays)
 		mend_stray(v);
-	if (!discover_manageable(v) || !note_kept(v))
-		return true;
-	span_add(&disco.fresh, v->start, v->end);
+	if (discover_manageable(v) && note_kept(v))
+		span_add(&disco.fresh, v->start, v->end);
+	else if (plain_anonymous(v))
+		span_add(&disco.unfit, v->start, v->end);
 	return true;
 }
 
@@ -221,7 +229,8 @@ static bool note_area(const struct vma *v, void *arg)
 	if (!plain_anonymous(v) || ours(v))
 		return true;
 	if (!span_hits(&disco.known, v->start, v->end)) {
-		disco.unknown += v->end - v->start;
+		if (!span_hits(&disco.refused, v->start, v->end))
+			disco.unknown += v->end - v->start;
 		return true;
 	}
 	start = start_of(v);
@@ -245,6 +254,7 @@ static void swap_sets(struct span_set *a, struct span_set *b)
 static int walk(int fd, bool smaps, vma_fn *fn)
 {
 	span_clear(&disco.fresh);
+	span_clear(&disco.unfit);
 	disco.unknown = 0;
 	return vma_walk(fd, smaps, disco.text, TEXT_BYTES, fn, NULL);
 }
@@ -252,7 +262,7 @@ static int walk(int fd, bool smaps, vma_fn *fn)
 /* Reads all flags. Its length in time decides when it may be done again. */
 static int learn_flags(pc_ns now)
 {
-	pc_ns start = sys_thread_cpu();
+	pc_ns start = sys_thread_cpu(), took;
 	int err;
 
 	disco.strays = forkless_lost();
@@ -261,10 +271,14 @@ static int learn_flags(pc_ns now)
 	err = walk(world.smaps, true, note_known);
 	if (err && disco.strays)
 		forkless_lose();
-	disco.smaps_at = now + (sys_thread_cpu() - start) * SMAPS_REST;
-	if (!err)
-		swap_sets(&disco.known, &disco.fresh);
-	return err;
+	took = sys_thread_cpu() - start;
+	disco.smaps_at = now + took * SMAPS_REST;
+	disco.refused_until = now + PC_MAX(took * REFUSED_REST, REFUSED_MIN);
+	if (err)
+		return err;
+	swap_sets(&disco.known, &disco.fresh);
+	swap_sets(&disco.refused, &disco.unfit);
+	return 0;
 }
 
 int discover_strays(pc_ns now, bool must)
@@ -402,6 +416,9 @@ int discover_walk(pc_ns now)
 
 	COUNT(0, discover_walks);
 	find_threads();
+	/* Flags are lifted, and other memory comes to lie there: nothing tells of either. */
+	if (now >= disco.refused_until)
+		span_clear(&disco.refused);
 	err = find_areas();
 	if (!err && now >= disco.smaps_at &&
 	    (disco.unknown >= PC_UNIT / 32 || forkless_lost())) {

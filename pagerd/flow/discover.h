@@ -3,8 +3,9 @@
  *
  * DESIGN  Two files of /proc say what is mapped. maps is cheap and tells kind and protection; smaps
  *         tells the flags that decide (hazard N1), but the kernel counts every page for it. So
- *         smaps is read when maps shows 64 KiB of mappings that do not overlap one whose flags are known, or
+ *         smaps is read when maps shows 64 KiB of mappings that do not overlap one whose flags were seen, or
  *         a guard was lost (flow/forkless.h), and but for a fork not more often than its cost allows.
+ *         What was refused counts as not seen after a while, which is longer: its flags may be lifted.
  *         What the kernel splits, merges and grows keeps its flags, so an overlap is enough.
  *
  *         Left out: anything but private anonymous rw- memory without a protection key and with

@@ -45,6 +45,7 @@ static struct {
 	struct pc_span now;    /* what lies there when it is asked for alone */
 	unsigned quiet;	       /* questions to which no event is pending; then one is */
 	unsigned walks;
+	unsigned reads; /* those of smaps */
 } played;
 
 int __wrap_task_each(task_fn *fn, void *arg);
@@ -104,6 +105,7 @@ int __wrap_vma_walk(int fd, bool smaps, char *buf, size_t size, vma_fn *fn, void
 	(void)buf;
 	(void)size;
 	played.walks++;
+	played.reads += smaps;
 	if (v.start < v.end)
 		fn(&v, arg);
 	return 0;
@@ -502,6 +504,45 @@ static void test_what_came_while_it_was_given_is_guarded_again(void **unused)
 	assert_false(child_has(kept));
 }
 
+static unsigned reads_by_walks(pc_ns from)
+{
+	played.reads = 0;
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(discover_walk(from + i * PC_SEC), 0);
+	return played.reads;
+}
+
+/* Whose flags were seen is not asked for again because it may not be managed. */
+static void test_smaps_is_read_once_for_what_is_refused(void **unused)
+{
+	(void)unused;
+	play_mapping();
+	played.mapped.end += PC_UNIT;
+	played.flags = VMA_FLAG(lo);
+	assert_int_equal(reads_by_walks(PC_SEC), 1);
+	assert_int_equal(discover_areas()->count, 0);
+	played.mapped.start = played.mapped.end;
+	played.mapped.end += PC_UNIT;
+	assert_int_equal(reads_by_walks(4 * PC_SEC), 1);
+	discover_forget();
+	assert_int_equal(reads_by_walks(7 * PC_SEC), 1);
+}
+
+/* It was locked; nothing tells that it no longer is. */
+static void test_what_was_refused_is_asked_for_again_after_a_while(void **unused)
+{
+	(void)unused;
+	thread_set_home((struct pc_span){0, 0});
+	played.mapped = (struct pc_span){page_floor(LIST), page_floor(LIST) + PC_UNIT};
+	played.flags = VMA_FLAG(lo);
+	assert_int_equal(reads_by_walks(PC_SEC), 1);
+	played.flags = 0;
+	assert_int_equal(reads_by_walks(4 * PC_SEC), 0);
+	assert_int_equal(discover_areas()->count, 0);
+	assert_int_equal(reads_by_walks(100 * PC_SEC), 1);
+	assert_int_equal(discover_areas()->count, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, start)
 
 int main(void)
@@ -533,6 +574,8 @@ int main(void)
 	    TEST(test_a_stack_and_the_storage_are_both_none),
 	    TEST(test_what_lies_beside_the_first_threads_storage_is_one),
 	    TEST(test_the_storage_itself_is_none),
+	    TEST(test_smaps_is_read_once_for_what_is_refused),
+	    TEST(test_what_was_refused_is_asked_for_again_after_a_while),
 	};
 
 	if (stats_segment_bytes() > sizeof(segment))
