@@ -47,6 +47,7 @@ static struct {
 	uint64_t unknown; /* bytes met in this walk whose flags have not been seen */
 	bool strays;	  /* the walk gives back what forkless_lost() tells of */
 	bool threads_ok;
+	bool soft_dirty; /* the kernel has it: it was seen, and does not go */
 	uint32_t walk;
 	unsigned own_count;
 	int own[OWN_MAX];
@@ -189,12 +190,22 @@ static bool note_kept(const struct vma *v)
 	return disco.strays || !kept_from_children(v) || forkless_add(v->start, v->end);
 }
 
+/*
+ * A mapping is born with the flag, and loses it when the program begins to track what is written. From
+ * then on pagemap has to tell that of each page, and of one that is away it tells nothing.
+ */
+static bool tracked(const struct vma *v)
+{
+	return disco.soft_dirty && !(v->flags & VMA_FLAG(sd));
+}
+
 static bool note_known(const struct vma *v, void *arg)
 {
 	(void)arg;
+	disco.soft_dirty |= v->flags & VMA_FLAG(sd);
 	if (disco.strays)
 		mend_stray(v);
-	if (discover_manageable(v) && note_kept(v))
+	if (discover_manageable(v) && !tracked(v) && note_kept(v))
 		span_add(&disco.fresh, v->start, v->end);
 	else if (plain_anonymous(v))
 		span_add(&disco.unfit, v->start, v->end);
@@ -259,6 +270,19 @@ static int walk(int fd, bool smaps, vma_fn *fn)
 	return vma_walk(fd, smaps, disco.text, TEXT_BYTES, fn, NULL);
 }
 
+/* Once more where the flag was first seen in it: of what came before, nothing was known. */
+static int read_flags(void)
+{
+	bool had;
+	int err;
+
+	do {
+		had = disco.soft_dirty;
+		err = walk(world.smaps, true, note_known);
+	} while (!err && disco.soft_dirty != had);
+	return err;
+}
+
 /* Reads all flags. Its length in time decides when it may be done again. */
 static int learn_flags(pc_ns now)
 {
@@ -268,7 +292,7 @@ static int learn_flags(pc_ns now)
 	disco.strays = forkless_lost();
 	if (disco.strays)
 		forkless_seek();
-	err = walk(world.smaps, true, note_known);
+	err = read_flags();
 	if (err && disco.strays)
 		forkless_lose();
 	took = sys_thread_cpu() - start;

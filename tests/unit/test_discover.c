@@ -45,7 +45,8 @@ static struct {
 	struct pc_span now;    /* what lies there when it is asked for alone */
 	unsigned quiet;	       /* questions to which no event is pending; then one is */
 	unsigned walks;
-	unsigned reads; /* those of smaps */
+	unsigned reads;	  /* those of smaps */
+	const char *text; /* of smaps, instead of the one mapping */
 } played;
 
 int __wrap_task_each(task_fn *fn, void *arg);
@@ -92,6 +93,21 @@ bool __wrap_task_alive(int tid)
 	return !task_of(tid)->gone;
 }
 
+/* maps has the headers alone. */
+static int play_text(bool smaps, vma_fn *fn, void *arg)
+{
+	struct vma_parser p;
+	int err = 0;
+
+	vma_parser_begin(&p, smaps, fn, arg);
+	for (const char *at = played.text, *end; !err && *at; at = end) {
+		end = strchr(at, '\n') + 1;
+		if (smaps || *at != 'V')
+			err = vma_parser_feed(&p, at, (size_t)(end - at));
+	}
+	return err ? err : vma_parser_end(&p);
+}
+
 int __wrap_vma_walk(int fd, bool smaps, char *buf, size_t size, vma_fn *fn, void *arg)
 {
 	const struct vma v = {.start = played.mapped.start,
@@ -106,6 +122,8 @@ int __wrap_vma_walk(int fd, bool smaps, char *buf, size_t size, vma_fn *fn, void
 	(void)size;
 	played.walks++;
 	played.reads += smaps;
+	if (played.text)
+		return play_text(smaps, fn, arg);
 	if (v.start < v.end)
 		fn(&v, arg);
 	return 0;
@@ -543,6 +561,35 @@ static void test_what_was_refused_is_asked_for_again_after_a_while(void **unused
 	assert_int_equal(discover_areas()->count, 1);
 }
 
+#define WITHOUT "7f0000400000-7f0000500000 rw-p 00000000 00:00 0 \nVmFlags: rd wr mr mw me ac \n"
+#define WITH	"7f0000600000-7f0000700000 rw-p 00000000 00:00 0 \nVmFlags: rd wr mr mw me ac sd \n"
+#define SHOWS	"7f0000900000-7f0000a00000 r--p 00000000 00:00 0 \nVmFlags: rd mr mw me ac sd \n"
+
+static uint32_t areas_of(const char *text)
+{
+	played.text = text;
+	discover_forget();
+	assert_int_equal(discover_walk(PC_SEC), 0);
+	return discover_areas()->count;
+}
+
+static void test_where_no_mapping_is_soft_dirty_none_is_tracked(void **unused)
+{
+	(void)unused;
+	assert_int_equal(areas_of(WITHOUT), 1);
+}
+
+/* Whatever has the flag, wherever it lies; it says that the kernel knows it. */
+static void test_what_lost_its_soft_dirty_flag_is_no_area(void **unused)
+{
+	(void)unused;
+	assert_int_equal(areas_of(WITHOUT SHOWS), 0);
+	assert_int_equal(areas_of(WITHOUT WITH), 1);
+	assert_int_equal(discover_areas()->span[0].start, 0x7f0000600000);
+	assert_int_equal(areas_of(WITHOUT), 0);
+	assert_int_equal(reads_by_walks(2 * PC_SEC), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, start)
 
 int main(void)
@@ -576,6 +623,9 @@ int main(void)
 	    TEST(test_the_storage_itself_is_none),
 	    TEST(test_smaps_is_read_once_for_what_is_refused),
 	    TEST(test_what_was_refused_is_asked_for_again_after_a_while),
+	    TEST(test_where_no_mapping_is_soft_dirty_none_is_tracked),
+	    /* The last: what is known of the kernel is not forgotten. */
+	    TEST(test_what_lost_its_soft_dirty_flag_is_no_area),
 	};
 
 	if (stats_segment_bytes() > sizeof(segment))
