@@ -24,6 +24,7 @@
 #define REFUSED_MIN  (10 * PC_SEC) /* and not before */
 #define STACK_MAX  (256ull << 20) /* more than that is not all stack: only control blocks stay out */
 #define OWN_MAX	   80u
+#define MARK_AT_ONCE 64u /* units */
 #define STRAY_WALKS 3u /* one that finds, one that finds no more, and one for what moves */
 
 #define FLAGS_FINE                                                                                 \
@@ -328,10 +329,10 @@ static int find_areas(void)
 }
 
 /* Inside the gate, since pagers add units too, with the gate closed. */
-static void mark_area(const struct pc_span *s, pc_ns now)
+static void mark_some(pc_addr start, pc_addr end, pc_ns now)
 {
 	gate_enter(&world.gate, GATE_WORK);
-	for (pc_addr at = unit_floor(s->start); at < s->end; at += PC_UNIT) {
+	for (pc_addr at = start; at < end; at += PC_UNIT) {
 		struct unit *u = range_ensure(at);
 
 		if (!u)
@@ -342,6 +343,13 @@ static void mark_area(const struct pc_span *s, pc_ns now)
 		u->seen = disco.walk;
 	}
 	gate_leave(&world.gate, GATE_WORK);
+}
+
+/* Who closes the gate does not wait for a whole area: what was marked has its units, which stay. */
+static void mark_area(const struct pc_span *s, pc_ns now)
+{
+	for (pc_addr at = unit_floor(s->start); at < s->end; at += MARK_AT_ONCE * PC_UNIT)
+		mark_some(at, PC_MIN(s->end, at + MARK_AT_ONCE * PC_UNIT), now);
 }
 
 /* Units of memory that is still there are marked; the others may be freed. */

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #define LIST  0x7f0000403a40ll
+#define GIB   (1ull << 30)
 #define UNITS 8u
 #define KEPT  (PC_UNIT / 8)
 
@@ -45,6 +46,7 @@ static struct {
 	struct pc_span now;    /* what lies there when it is asked for alone */
 	unsigned quiet;	       /* questions to which no event is pending; then one is */
 	unsigned walks;
+	unsigned entered, inside, most; /* the gate; units looked for since; the most at once */
 	unsigned reads;	  /* those of smaps */
 	const char *text; /* of smaps, instead of the one mapping */
 } played;
@@ -56,6 +58,10 @@ bool __wrap_task_is_kernel_made(int tid);
 bool __wrap_task_alive(int tid);
 int __wrap_vma_walk(int fd, bool smaps, char *buf, size_t size, vma_fn *fn, void *arg);
 bool __wrap_uffd_pending(const struct uffd *u);
+void __wrap_gate_enter(struct rwgate *g, unsigned slot);
+void __real_gate_enter(struct rwgate *g, unsigned slot);
+struct unit *__wrap_range_ensure(pc_addr addr);
+struct unit *__real_range_ensure(pc_addr addr);
 
 int __wrap_task_each(task_fn *fn, void *arg)
 {
@@ -133,6 +139,20 @@ bool __wrap_uffd_pending(const struct uffd *u)
 {
 	(void)u;
 	return !played.quiet || !played.quiet--;
+}
+
+void __wrap_gate_enter(struct rwgate *g, unsigned slot)
+{
+	played.entered++;
+	played.inside = 0;
+	__real_gate_enter(g, slot);
+}
+
+struct unit *__wrap_range_ensure(pc_addr addr)
+{
+	played.inside++;
+	played.most = PC_MAX(played.most, played.inside);
+	return __real_range_ensure(addr);
 }
 
 static int mapping_at(int fd, pc_addr addr, struct vma *v)
@@ -291,7 +311,7 @@ static void test_of_a_large_mapping_only_the_stack_is_none(void **unused)
 {
 	(void)unused;
 	play_mapping();
-	played.mapped.end = played.mapped.start + (1ull << 30);
+	played.mapped.end = played.mapped.start + GIB;
 	assert_true(walk_finds_all_known());
 	assert_int_equal(discover_areas()->count, 1);
 	assert_int_equal(discover_areas()->span[0].start, played.mapped.start);
@@ -522,6 +542,21 @@ static void test_what_came_while_it_was_given_is_guarded_again(void **unused)
 	assert_false(child_has(kept));
 }
 
+/* 64 units at a time, of which none is left out: the last is not a whole one. */
+static void test_the_gate_is_not_kept_for_a_large_area(void **unused)
+{
+	(void)unused;
+	played.mapped =
+	    (struct pc_span){unit_floor(LIST) + PC_PAGE, unit_floor(LIST) + GIB + PC_PAGE};
+	assert_int_equal(discover_walk(PC_SEC), 0);
+	assert_int_equal(discover_areas()->count, 1);
+	assert_int_equal(played.most, 64);
+	assert_int_equal(played.entered, GIB / PC_UNIT / 64 + 1);
+	assert_int_equal(played.inside, 1);
+	assert_non_null(range_find(unit_floor(LIST)));
+	assert_non_null(range_find(unit_floor(LIST) + (UNITS - 1) * PC_UNIT));
+}
+
 static unsigned reads_by_walks(pc_ns from)
 {
 	played.reads = 0;
@@ -621,6 +656,7 @@ int main(void)
 	    TEST(test_a_stack_and_the_storage_are_both_none),
 	    TEST(test_what_lies_beside_the_first_threads_storage_is_one),
 	    TEST(test_the_storage_itself_is_none),
+	    TEST(test_the_gate_is_not_kept_for_a_large_area),
 	    TEST(test_smaps_is_read_once_for_what_is_refused),
 	    TEST(test_what_was_refused_is_asked_for_again_after_a_while),
 	    TEST(test_where_no_mapping_is_soft_dirty_none_is_tracked),

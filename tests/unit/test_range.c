@@ -219,6 +219,15 @@ static void test_a_wrong_table_is_not_valid(void **unused)
 	assert_false(range_valid());
 }
 
+static unsigned runs_one_by_one(const struct unit *u)
+{
+	unsigned runs = 0;
+
+	for (unsigned i = 0; i < PC_UNIT_PAGES; i++)
+		runs += unit_registered(u, i) && (!i || !unit_registered(u, i - 1));
+	return runs;
+}
+
 static void test_runs_of_bits(void **unused)
 {
 	struct unit *u = range_ensure(0);
@@ -265,6 +274,24 @@ static unsigned roll(unsigned n)
 static pc_addr address(unsigned i)
 {
 	return (pc_addr)(i / 16) * (PC_ADDR_MAX / 4) + (pc_addr)(i % 16) * PC_UNIT;
+}
+
+/* Across words and within them, at both ends. */
+static void test_runs_are_counted(void **unused)
+{
+	struct unit *u = range_ensure(0);
+
+	(void)unused;
+	assert_int_equal(unit_runs(u), 0);
+	for (unsigned i = 0; i < 2000; i++) {
+		unsigned first = roll(PC_UNIT_PAGES), pages = 1 + roll(i % 2 ? 3 : 130);
+
+		unit_set_registered(u, first, PC_MIN(first + pages, PC_UNIT_PAGES), roll(2));
+		assert_int_equal(unit_runs(u), runs_one_by_one(u));
+	}
+	unit_set_registered(u, 0, PC_UNIT_PAGES, true);
+	assert_int_equal(unit_runs(u), 1);
+	unit_set_registered(u, 0, PC_UNIT_PAGES, false);
 }
 
 /* An address's unit remembers what was written into it, whatever else comes and goes. */
@@ -392,6 +419,7 @@ int main(void)
 	    TEST(test_words_carry_what_was_put_in),
 	    TEST(test_a_wrong_table_is_not_valid),
 	    TEST(test_runs_of_bits),
+	    TEST(test_runs_are_counted),
 	    TEST(test_against_the_model),
 	    TEST(test_a_unit_that_goes_hides_no_other),
 	};

@@ -34,6 +34,7 @@ static struct {
 	unsigned taken, packed, looked_at, strays_after;
 	unsigned waited; /* steps since the oldest question, from 1 on; 0: nobody waits */
 	unsigned worst, answers;
+	unsigned asked;	    /* whether somebody waits */
 	pc_addr last;	    /* that was to be taken */
 	bool short_of_time; /* the budget ends with each unit, which takes nothing */
 	bool unknown;	    /* a thread of the program is */
@@ -75,6 +76,7 @@ static void step(void)
 
 static void answer(void)
 {
+	seen.asked++;
 	seen.answers += seen.waited != 0;
 	seen.waited = 0;
 }
@@ -218,6 +220,7 @@ static int begin(void **state)
 	(void)state;
 	seen.taken = seen.packed = seen.looked_at = seen.waited = seen.worst = seen.answers = 0;
 	seen.remaps = seen.unknown = seen.dear = seen.short_of_time = false;
+	seen.asked = 0;
 	seen.due = seen.groups = seen.strays_after = 0;
 	seen.gain = (struct repack_gain){16384, 8192};
 	options.cold_age = 0;
@@ -243,6 +246,18 @@ static void who_waits_is_answered_between_two_units(void **state)
 	assert_int_equal(seen.looked_at, UNITS);
 	assert_int_equal(seen.worst, 1);
 	assert_true(seen.answers >= UNITS + CHUNKS + UNITS - 1);
+}
+
+/* It is asked for each chunk, and once for so few units. */
+static void units_that_are_only_looked_at_keep_nobody(void **state)
+{
+	(void)state;
+	seen.unknown = true;
+	for (unsigned i = 0; i < UNITS; i++)
+		units[i].away = 1;
+	work_tick(&work, sys_monotonic());
+	assert_int_equal(seen.looked_at, 0);
+	assert_in_range(seen.asked, CHUNKS + 1, CHUNKS + UNITS / 8);
 }
 
 static void where_the_budget_ended_the_next_round_goes_on(void **state)
@@ -380,6 +395,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(who_waits_is_answered_between_two_units, begin),
+	    cmocka_unit_test_setup(units_that_are_only_looked_at_keep_nobody, begin),
 	    cmocka_unit_test_setup(where_the_budget_ended_the_next_round_goes_on, begin),
 	    cmocka_unit_test_setup(who_waits_is_not_kept_by_an_eviction, begin),
 	    cmocka_unit_test_setup(who_waits_is_not_kept_by_a_return, begin),
