@@ -1030,6 +1030,9 @@ static void quit_inside(enum pc_inert reason)
 
 void pager_quit(enum pc_inert reason)
 {
+	/* A vfork child's filter counts as its parent's: to tell them apart takes a call. */
+	if (!host.started && reason == PC_INERT_SECCOMP)
+		pager_refuse(reason);
 	if (!enter_host())
 		return;
 	quit_inside(reason);
@@ -1204,7 +1207,7 @@ void pager_forkless_gone(pc_addr start, pc_addr end, uint32_t notes)
 {
 	struct mask old;
 
-	if (!forkless_any())
+	if (pager_silent() || !forkless_any())
 		return;
 	old = block_signals();
 	forkless_gone(start, end, notes);

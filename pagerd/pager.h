@@ -61,7 +61,10 @@ const char *pager_inert_text(enum pc_inert reason); /* "not managed: " and why *
 int pager_pause(enum pc_inert reason);
 void pager_continue(int paused);
 
-/* The same, for good: there is no way back. */
+/*
+ * The same, for good: there is no way back. Where there is no pager only PC_INERT_SECCOMP is noted, for no
+ * report may be made then.
+ */
 void pager_quit(enum pc_inert reason);
 
 /*
