@@ -375,11 +375,11 @@ HOOK(int, prctl, (int option, unsigned long a, unsigned long b, unsigned long c,
 
 /*
  * Every user of a userfaultfd begins with this request, however it came by the descriptor; open()
- * of /dev/userfaultfd need not be watched.
+ * of /dev/userfaultfd need not be watched. The kernel looks at 32 bits; an int has others before them.
  */
 HOOK(int, ioctl, (int fd, unsigned long request, void *arg))
 {
-	if (request == UFFDIO_API)
+	if ((unsigned)request == UFFDIO_API)
 		pager_quit(PC_INERT_OWN_UFFD);
 	return real.ioctl(fd, request, arg);
 }
@@ -395,10 +395,15 @@ static bool limits_memory(int resource, const struct rlimit *limit)
 }
 
 /* What the pager has reserved would count against it, for all threads, from the call on. */
-HOOK(int, setrlimit, (int resource, const struct rlimit *limit))
+static void heed_limit(int resource, const struct rlimit *limit)
 {
 	if (limits_memory(resource, limit))
 		pager_quit(PC_INERT_RLIMIT);
+}
+
+HOOK(int, setrlimit, (int resource, const struct rlimit *limit))
+{
+	heed_limit(resource, limit);
 	return real.setrlimit(resource, limit);
 }
 
@@ -408,9 +413,15 @@ HOOK(int, setrlimit64, (int resource, const struct rlimit *limit))
 	return hook_setrlimit(resource, limit);
 }
 
+/* The number of any thread names its process. */
+static bool names_us(pid_t pid)
+{
+	return !pid || !SYS3(__NR_tgkill, sys_getpid(), pid, 0);
+}
+
 HOOK(int, prlimit64, (pid_t pid, int resource, const struct rlimit *limit, struct rlimit *old))
 {
-	if (limits_memory(resource, limit) && (!pid || pid == sys_getpid()))
+	if (limits_memory(resource, limit) && names_us(pid))
 		pager_quit(PC_INERT_RLIMIT);
 	return real.prlimit64(pid, resource, limit, old);
 }
@@ -526,8 +537,9 @@ HOOK(long, syscall, (long nr, long a, long b, long c, long d, long e, long f))
 		return hook_sched_setscheduler((pid_t)a, (int)b, (const struct sched_param *)c);
 	case __NR_sched_setattr:
 		return hook_sched_setattr((pid_t)a, (void *)b, (unsigned)c);
-	case __NR_setrlimit:
-		return hook_setrlimit((int)a, (const struct rlimit *)b);
+	case __NR_setrlimit: /* libc's function is another call, which a filter may forbid */
+		heed_limit((int)a, (const struct rlimit *)b);
+		break;
 	case __NR_prlimit64:
 		return hook_prlimit64((pid_t)a, (int)b, (const struct rlimit *)c,
 				      (struct rlimit *)d);

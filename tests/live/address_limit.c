@@ -4,6 +4,7 @@
  */
 #include "host.h"
 
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -39,6 +40,30 @@ static int by_number(int resource)
 	struct rlimit limit = limit_of(resource);
 
 	return (int)syscall(SYS_prlimit64, 0, resource, &limit, NULL);
+}
+
+static int by_old_number(int resource)
+{
+	struct rlimit limit = limit_of(resource);
+
+	return (int)syscall(SYS_setrlimit, resource, &limit);
+}
+
+static void *limit_by_own_number(void *resource)
+{
+	struct rlimit limit = limit_of(*(int *)resource);
+
+	HOST_CHECK(prlimit((pid_t)syscall(SYS_gettid), *(int *)resource, &limit, NULL) == 0);
+	return NULL;
+}
+
+/* A thread that is not the first names the process by its own number. */
+static int by_thread(int resource)
+{
+	pthread_t thread;
+
+	HOST_CHECK(pthread_create(&thread, NULL, limit_by_own_number, &resource) == 0);
+	return pthread_join(thread, NULL);
 }
 
 /* What is only asked for, or is of another kind, changes nothing. */
@@ -85,6 +110,8 @@ int main(void)
 	limited(by_setrlimit, RLIMIT_AS);
 	limited(by_prlimit, RLIMIT_AS);
 	limited(by_number, RLIMIT_AS);
+	limited(by_old_number, RLIMIT_AS);
+	limited(by_thread, RLIMIT_AS);
 	limited(by_setrlimit, RLIMIT_DATA);
 	return 0;
 }

@@ -127,15 +127,18 @@ static void left_alone(const char *self)
 /* Calls that libc makes in other places, but not in the program's next steps. */
 static void narrow(void)
 {
-	const int calls[] = {SYS_rt_sigprocmask};
+	const int calls[] = {SYS_rt_sigprocmask, SYS_prlimit64};
+	struct rlimit limit;
 	pid_t child = fork();
 	char *at;
 
 	if (!child) {
 		at = host_cold(LEN, 2);
+		HOST_CHECK(getrlimit(RLIMIT_CORE, &limit) == 0);
 		HOST_CHECK(madvise(at, PAGE, MADV_DONTFORK) == 0);
-		HOST_CHECK(forbid_these(by_prctl, calls, 1) == 0);
+		HOST_CHECK(forbid_these(by_prctl, calls, 2) == 0);
 		HOST_CHECK(munmap(at, LEN) == 0);
+		HOST_CHECK(syscall(SYS_setrlimit, RLIMIT_CORE, &limit) == 0);
 		_exit(0);
 	}
 	HOST_CHECK(host_reap(child) == 0);

@@ -34,16 +34,16 @@ static void *serve(void *arg)
 	return arg;
 }
 
-static void open_uffd(void)
+static void open_uffd(unsigned long request)
 {
 	struct uffdio_api api = {.api = UFFD_API};
 
 	uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
 	HOST_CHECK(uffd >= 0);
-	HOST_CHECK(ioctl(uffd, UFFDIO_API, &api) == 0);
+	HOST_CHECK(ioctl(uffd, request, &api) == 0);
 }
 
-int main(void)
+static void use(unsigned long request)
 {
 	char *beside = host_cold(LEN, 3);
 	pthread_t server;
@@ -52,7 +52,7 @@ int main(void)
 	memory = host_cold(LEN, 1);
 	source = host_map(LEN);
 	host_fill(source, LEN, SEED);
-	open_uffd();
+	open_uffd(request);
 	r = (struct uffdio_register){.range = {.start = (uintptr_t)memory, .len = LEN},
 				     .mode = UFFDIO_REGISTER_MODE_MISSING};
 	HOST_CHECK(ioctl(uffd, UFFDIO_REGISTER, &r) == 0);
@@ -66,5 +66,18 @@ int main(void)
 	host_nap();
 	HOST_CHECK(host_same(memory, LEN, SEED));
 	HOST_CHECK(host_same(beside, LEN, 3));
+}
+
+int main(void)
+{
+	const int as_int = (int)UFFDIO_API;
+	pid_t child = fork();
+
+	if (!child) {
+		use((unsigned long)as_int);
+		exit(0);
+	}
+	HOST_CHECK(host_reap(child) == 0);
+	use(UFFDIO_API);
 	return 0;
 }
