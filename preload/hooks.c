@@ -7,8 +7,8 @@
  *   for good     locks, limits, real time, filters, a userfaultfd of the program's own: the pager
  *                leaves
  *
- * Not hooked, because userfaultfd events or VmFlags tell: brk, mprotect. mmap, munmap and madvise's
- * discards matter to EVICT=madvise and to notes of what is kept from children (layout.h). Not hooked,
+ * Not hooked, because userfaultfd events or VmFlags tell: brk, mprotect. mmap, munmap, mseal and
+ * madvise's discards matter to EVICT=madvise and to notes of what is kept from children (layout.h). Not hooked,
  * because it changes nothing here: posix_madvise (its advice is a subset without these), sched_setparam
  * and pthread_setschedprio (they cannot leave a policy), setfsuid and setfsgid (a thread's own).
  *
@@ -507,6 +507,8 @@ HOOK(long, syscall, (long nr, long a, long b, long c, long d, long e, long f))
 		return (long)layout_map((void *)a, (size_t)b, (int)c, (int)d, (int)e, f);
 	case __NR_munmap:
 		return layout_unmap((void *)a, (size_t)b);
+	case __NR_mseal:
+		return layout_seal((void *)a, (size_t)b, (unsigned long)c);
 	case __NR_socket:
 		return hook_socket((int)a, (int)b, (int)c);
 	case __NR_madvise:

@@ -47,7 +47,7 @@ bool layout_is_discard(int advice)
 	return advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_DONTNEED_LOCKED;
 }
 
-/* The call succeeds on all of it: memory that is known is never locked. */
+/* The call succeeds on all of it: memory that is known is never locked or sealed. */
 static bool discard_is_certain(const void *at, size_t len, int advice)
 {
 	return advice != MADV_DONTNEED_LOCKED && page_floor((pc_addr)at) == (pc_addr)at &&
@@ -108,6 +108,13 @@ int layout_unmap(void *at, size_t len)
 	return ret;
 }
 
+/* Discards are refused where sealed memory can only be read. Not every libc has the function. */
+int layout_seal(void *at, size_t len, unsigned long flags)
+{
+	layout_strike(at, len);
+	return (int)real.syscall(__NR_mseal, (long)at, (long)len, (long)flags, 0, 0, 0);
+}
+
 HOOK(void *, mmap, (void *at, size_t len, int prot, int flags, int fd, long off))
 {
 	return layout_map(at, len, prot, flags, fd, off);
@@ -121,4 +128,9 @@ HOOK(void *, mmap64, (void *at, size_t len, int prot, int flags, int fd, long of
 HOOK(int, munmap, (void *at, size_t len))
 {
 	return layout_unmap(at, len);
+}
+
+HOOK(int, mseal, (void *at, size_t len, unsigned long flags))
+{
+	return layout_seal(at, len, flags);
 }

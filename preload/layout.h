@@ -8,10 +8,15 @@
 #ifndef PC_PRELOAD_LAYOUT_H
 #define PC_PRELOAD_LAYOUT_H
 
+#include <asm/unistd.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-/* It will not be taken any more: about to be unmapped, replaced, locked, kept from children. */
+#ifndef __NR_mseal /* since Linux 6.10 */
+#define __NR_mseal 462
+#endif
+
+/* It will not be taken any more: about to be unmapped, replaced, locked, sealed, kept from children. */
 void layout_strike(const void *at, size_t len);
 
 bool layout_knows(const void *at, size_t len);
@@ -20,8 +25,9 @@ void layout_note(const void *at, size_t len); /* memory that was known came to l
 bool layout_is_discard(int advice);
 int layout_discard(void *at, size_t len, int advice); /* madvise(2) with such an advice */
 
-/* mmap(2) and munmap(2) themselves. */
+/* mmap(2), munmap(2) and mseal(2) themselves. */
 void *layout_map(void *at, size_t len, int prot, int flags, int fd, long off);
 int layout_unmap(void *at, size_t len);
+int layout_seal(void *at, size_t len, unsigned long flags);
 
 #endif

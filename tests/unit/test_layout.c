@@ -150,7 +150,16 @@ static int play_madvise(void *at, size_t len, int advice)
 	return result();
 }
 
-struct real real = {.mmap = play_mmap, .munmap = play_munmap, .madvise = play_madvise};
+static long play_syscall(long nr, long at, long len, long flags, long d, long e, long f)
+{
+	(void)flags;
+	assert_true(nr == __NR_mseal && !d && !e && !f);
+	note("mseal", (pc_addr)at, (pc_addr)(at + len));
+	return result();
+}
+
+struct real real = {
+    .mmap = play_mmap, .munmap = play_munmap, .madvise = play_madvise, .syscall = play_syscall};
 
 static int begin(void **state)
 {
@@ -178,6 +187,16 @@ static void what_is_unmapped_is_struck_off_before(void **state)
 	(void)state;
 	assert_int_equal(layout_unmap(AT(2), BYTES(3)), 0);
 	assert_string_equal(told(), "strike 2-5, munmap 2-5");
+}
+
+static void what_is_sealed_is_struck_off_before(void **state)
+{
+	(void)state;
+	assert_int_equal(layout_seal(AT(2), BYTES(3), 0), 0);
+	assert_string_equal(told(), "strike 2-5, mseal 2-5");
+	played.error = ENOMEM;
+	assert_int_equal(layout_seal(AT(2), BYTES(3), 0), -1);
+	assert_int_equal(errno, ENOMEM);
 }
 
 static void own_memory_is_told_once_it_is_there(void **state)
@@ -274,6 +293,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(what_is_unmapped_is_struck_off_before, begin),
+	    cmocka_unit_test_setup(what_is_sealed_is_struck_off_before, begin),
 	    cmocka_unit_test_setup(own_memory_is_told_once_it_is_there, begin),
 	    cmocka_unit_test_setup(what_is_replaced_is_struck_off_before, begin),
 	    cmocka_unit_test_setup(memory_of_other_kinds_is_not_told, begin),
