@@ -5,6 +5,7 @@
 #include "base/sys.h"
 #include "base/text.h"
 
+#include <errno.h>
 #include <linux/prctl.h>
 #include <sys/mman.h>
 
@@ -42,14 +43,34 @@ static pc_addr first_place(void)
 	       (((pc_addr)&pool << (PC_UNIT_SHIFT - PC_PAGE_SHIFT)) & PLACES_MASK & ~(PC_UNIT - 1));
 }
 
-void *pool_place(size_t bytes)
+/* Past what lies there, in steps that double, for it may be of any size. */
+static long take_from(pc_addr at, size_t bytes, int prot, int flags, int fd)
 {
-	pc_addr at = pool.next;
+	pc_addr step = page_ceil(bytes);
+	long got = -EEXIST;
 
-	if (!at || at + bytes > PLACES_END)
-		at = first_place();
-	pool.next = at + page_ceil(bytes);
-	return (void *)at;
+	for (; got == -EEXIST && at + bytes <= PLACES_END; at += step, step *= 2) {
+		got = sys_mmap((void *)at, bytes, prot, flags | MAP_FIXED_NOREPLACE, fd, 0);
+		if (got >= 0)
+			pool.next = at + page_ceil(bytes);
+	}
+	return got;
+}
+
+long pool_take(size_t bytes, int prot, int flags, int fd)
+{
+	long got = -EEXIST;
+
+	if (pool.next)
+		got = take_from(pool.next, bytes, prot, flags, fd);
+	return got == -EEXIST ? take_from(first_place(), bytes, prot, flags, fd) : got;
+}
+
+void pool_give(void *at, size_t bytes)
+{
+	sys_munmap(at, bytes);
+	if ((pc_addr)at + page_ceil(bytes) == pool.next)
+		pool.next = (pc_addr)at;
 }
 
 static uint32_t free_entry(void)
@@ -69,12 +90,11 @@ void *pool_map(size_t bytes, const char *use)
 
 	if (n == POOL_REGIONS)
 		return NULL;
-	at = sys_mmap(pool_place(whole), whole, PROT_NONE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	at = pool_take(whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 	if (at < 0)
 		return NULL;
 	if (sys_mprotect((void *)(at + (long)PC_PAGE), page_ceil(bytes), PROT_READ | PROT_WRITE)) {
-		sys_munmap((void *)at, whole);
+		pool_give((void *)at, whole);
 		return NULL;
 	}
 	name_region((void *)at, whole, use);
@@ -90,7 +110,7 @@ void pool_unmap(void *at)
 
 		if (r->start + PC_PAGE != (pc_addr)at)
 			continue;
-		sys_munmap((void *)r->start, r->end - r->start);
+		pool_give((void *)r->start, r->end - r->start);
 		*r = (struct pc_span){0, 0};
 		return;
 	}

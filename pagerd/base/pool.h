@@ -9,11 +9,12 @@
  *
  *         A program of one thread may unmap a part of its memory and map it again at the same
  *         address, for nobody else in it could take that meanwhile. So nothing of ours may lie where
- *         the kernel places mappings, which is in such holes first. It is asked for between the
- *         executable's and the libraries' part of the address space, where nothing comes to lie
- *         that is not told to.
- * THREADS pool_map(), pool_unmap(), pool_place() by one thread at a time (start-up, the work
- *         thread, under the segment's lock any); pool_owns() by any.
+ *         the kernel places mappings, which is in such holes first. It lies between the executable's
+ *         and the libraries' part of the address space, where nothing comes to lie that is not
+ *         told to, or nowhere. Each place is behind the one before; the last one's is free again
+ *         when it is given back, so what comes and goes does not use that part up.
+ * THREADS pool_map(), pool_unmap(), pool_take(), pool_give() by one thread at a time (start-up, the
+ *         work thread, under the segment's lock any); pool_owns() by any.
  */
 #ifndef PC_BASE_POOL_H
 #define PC_BASE_POOL_H
@@ -22,14 +23,15 @@
 
 #define POOL_REGIONS 96u
 
-/* Usable bytes, page aligned, or NULL when the kernel refuses. */
+/* Usable bytes, page aligned, or NULL when the kernel refuses or there is no place. */
 void *pool_map(size_t bytes, const char *use);
 
 /* Gives a region back whole; `at` is what pool_map() returned. Nobody may be using it. */
 void pool_unmap(void *at);
 
-/* For mmap(): where a mapping of so many bytes does nobody harm. The kernel may not follow it. */
-void *pool_place(size_t bytes);
+/* mmap() where that does nobody harm: the address, or -errno. For what is not to be recorded. */
+long pool_take(size_t bytes, int prot, int flags, int fd);
+void pool_give(void *at, size_t bytes);
 
 /* True if any byte of [start, end) is the pager's, guards included. */
 bool pool_owns(pc_addr start, pc_addr end);

@@ -30,8 +30,7 @@ struct trial {
 
 static bool trial_map(struct trial *t)
 {
-	long at = sys_mmap(pool_place(4 * PC_PAGE), 4 * PC_PAGE, PROT_NONE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long at = pool_take(4 * PC_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
 	if (at < 0)
 		return false;
@@ -40,13 +39,13 @@ static bool trial_map(struct trial *t)
 	t->second = t->first + PC_PAGE;
 	if (sys_mprotect(t->first, 2 * PC_PAGE, PROT_READ | PROT_WRITE) == 0)
 		return true;
-	sys_munmap((void *)at, 4 * PC_PAGE);
+	pool_give((void *)at, 4 * PC_PAGE);
 	return false;
 }
 
 static void trial_unmap(const struct trial *t)
 {
-	sys_munmap((void *)t->map, 4 * PC_PAGE);
+	pool_give((void *)t->map, 4 * PC_PAGE);
 }
 
 /* --- probes --- */

@@ -104,8 +104,7 @@ static long open_event(uint64_t id, int tid)
 
 static int map_ring(struct tracepoint *t)
 {
-	long at = sys_mmap(pool_place(MAPPED_BYTES), MAPPED_BYTES, PROT_READ | PROT_WRITE,
-			   MAP_SHARED, t->fd, 0);
+	long at = pool_take(MAPPED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, t->fd);
 
 	if (at < 0)
 		return (int)at;
@@ -143,7 +142,7 @@ void tracepoint_close(struct tracepoint *t)
 {
 	if (!t->ring)
 		return;
-	sys_munmap(t->ring, MAPPED_BYTES);
+	pool_give(t->ring, MAPPED_BYTES);
 	sys_close(t->fd);
 	t->ring = NULL;
 }

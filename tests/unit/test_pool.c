@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,8 @@ long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f);
 
 static long refused;  /* this system call fails */
 static long unmapped; /* bytes given back */
+static pc_addr taken; /* the program has everything from here on, if not 0, */
+static pc_addr untaken; /* up to here */
 
 long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 {
@@ -29,6 +32,8 @@ long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 		return -ENOMEM;
 	if (nr == __NR_munmap)
 		unmapped += b;
+	if (nr == __NR_mmap && taken && (pc_addr)a < untaken && (pc_addr)(a + b) > taken)
+		return -EEXIST;
 	return __real_sys_call(nr, a, b, c, d, e, f);
 }
 
@@ -37,6 +42,7 @@ static int start(void **unused)
 	(void)unused;
 	refused = -1;
 	unmapped = 0;
+	taken = untaken = 0;
 	return 0;
 }
 
@@ -163,6 +169,95 @@ static void test_the_regions_can_be_listed(void **state)
 	assert_int_equal(pool_spans(after, POOL_REGIONS), n);
 }
 
+#define ROUNDS 1000u
+
+/* As a room is, with each pass of repacking. */
+static void test_what_comes_and_goes_does_not_move_on(void **unused)
+{
+	void *const first = pool_map(3 * PC_PAGE, "test");
+
+	(void)unused;
+	pool_unmap(first);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		void *m = pool_map(3 * PC_PAGE, "test");
+
+		assert_ptr_equal(m, first);
+		pool_unmap(m);
+	}
+}
+
+static void test_what_stays_keeps_its_place(void **unused)
+{
+	char *below = pool_map(PC_PAGE, "test"), *above = pool_map(PC_PAGE, "test");
+
+	(void)unused;
+	assert_true(above > below);
+	pool_unmap(below);
+	below = pool_map(PC_PAGE, "test");
+	assert_true(below > above);
+	pool_unmap(below);
+	pool_unmap(above);
+}
+
+#define PLACES	   (104ull << 40)
+#define PLACES_END (112ull << 40)
+
+static void assert_place(const void *m)
+{
+	assert_in_range((pc_addr)m, PLACES, PLACES_END);
+}
+
+static void test_a_place_that_is_taken_is_stepped_past(void **unused)
+{
+	char *m = pool_map(PC_PAGE, "test"), *theirs = m - PC_PAGE;
+
+	(void)unused;
+	pool_unmap(m);
+	assert_ptr_equal(mmap(theirs, 9 * PC_PAGE, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0),
+			 theirs);
+	*theirs = 1;
+	m = pool_map(PC_PAGE, "test");
+	assert_place(m);
+	assert_true(m > theirs + 9 * PC_PAGE);
+	assert_int_equal(*theirs, 1);
+	pool_unmap(m);
+	assert_int_equal(munmap(theirs, 9 * PC_PAGE), 0);
+}
+
+/* All behind the last place is the program's, but not all of what is before it. */
+static void test_behind_the_last_place_comes_the_first(void **unused)
+{
+	char *low = pool_map(PC_PAGE, "test"), *high = pool_map(PC_PAGE, "test"), *m;
+
+	(void)unused;
+	pool_unmap(low);
+	taken = (pc_addr)high;
+	untaken = PLACES_END;
+	m = pool_map(PC_PAGE, "test");
+	assert_place(m);
+	assert_true(m < high);
+	pool_unmap(m);
+	pool_unmap(high);
+}
+
+static void test_where_all_is_taken_nothing_is_mapped(void **unused)
+{
+	size_t before = pool_reserved();
+
+	(void)unused;
+	taken = PLACES;
+	untaken = PLACES_END;
+	assert_null(pool_map(PC_PAGE, "test"));
+	assert_int_equal(pool_reserved(), before);
+}
+
+static void test_what_is_too_large_is_not_mapped(void **unused)
+{
+	(void)unused;
+	assert_null(pool_map(PLACES_END - PLACES, "test"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +269,12 @@ int main(void)
 	    cmocka_unit_test_setup(test_a_full_pool_refuses_and_takes_again, start),
 	    cmocka_unit_test_setup(test_the_regions_can_be_listed, start),
 	    cmocka_unit_test_setup(test_unmapping_a_stranger_ends_the_process, start),
+	    cmocka_unit_test_setup(test_what_comes_and_goes_does_not_move_on, start),
+	    cmocka_unit_test_setup(test_what_stays_keeps_its_place, start),
+	    cmocka_unit_test_setup(test_a_place_that_is_taken_is_stepped_past, start),
+	    cmocka_unit_test_setup(test_behind_the_last_place_comes_the_first, start),
+	    cmocka_unit_test_setup(test_where_all_is_taken_nothing_is_mapped, start),
+	    cmocka_unit_test_setup(test_what_is_too_large_is_not_mapped, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
