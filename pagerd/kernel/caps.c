@@ -97,19 +97,22 @@ static bool move_page(const struct uffd *u, const struct trial *t)
 
 /*
  * UFFDIO_MOVE came with 6.8 and lost or corrupted pages in ways that no probe shows until these
- * releases: CVE-2024-27007, CVE-2024-46787, CVE-2025-21984, CVE-2025-38242. The last of them set
- * the limits. A distribution's kernel with the fixes carried back under an older number is refused
- * too.
+ * releases: CVE-2024-27007, CVE-2024-46787, CVE-2025-21984, CVE-2025-38242, and a crash where a huge
+ * page is about to be migrated, aba6faec0103 upstream. The last of them set the limits. Series in
+ * between ended without it. A distribution's kernel with the fixes carried back under an older
+ * number is refused too.
  */
 static bool version_is_sound(unsigned major, unsigned minor, unsigned patch)
 {
 	if (major != 6)
 		return major > 6;
 	if (minor == 12)
-		return patch >= 37;
+		return patch >= 43;
 	if (minor == 15)
-		return patch >= 5;
-	return minor >= 16;
+		return patch >= 11;
+	if (minor == 16)
+		return patch >= 2;
+	return minor >= 17;
 }
 
 /* The next number of "6.12.107+deb12-amd64" and the like; 0 where there is none. */

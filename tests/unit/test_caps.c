@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -31,6 +32,7 @@ static struct {
 	enum { MOVES, DOES_NOTHING, LOSES, COPIES } move; /* what UFFDIO_MOVE really does */
 	bool scan_lies; /* PAGEMAP_SCAN finds one page, the wrong one */
 	int fail_in;	/* counts down to the call that fails; -1 for none */
+	const char *release; /* what the kernel is called, if not by its own name */
 } lack;
 
 static bool is_lacking(long nr, long b, long c)
@@ -66,6 +68,12 @@ static long scan_wrongly(struct pm_scan_arg *scan)
 	return 1;
 }
 
+static long say_release(struct utsname *name)
+{
+	strcpy(name->release, lack.release);
+	return 0;
+}
+
 long __real_sys_call(long nr, long a, long b, long c, long d, long e, long f);
 long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f);
 
@@ -77,6 +85,8 @@ long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 		return -EPERM;
 	if (lack.move != MOVES && nr == __NR_ioctl && (unsigned long)b == UFFDIO_MOVE)
 		return move_otherwise((int)a, (struct uffdio_move *)c);
+	if (lack.release && nr == __NR_uname)
+		return say_release((struct utsname *)a);
 	if (lack.scan_lies && nr == __NR_ioctl && (unsigned long)b == PAGEMAP_SCAN)
 		return scan_wrongly((struct pm_scan_arg *)c);
 	return __real_sys_call(nr, a, b, c, d, e, f);
@@ -234,6 +244,30 @@ static void move_that_lies(void **state)
 	}
 }
 
+/* Whatever the probe finds: what is wrong with them it would not see. */
+static void move_of_known_faults(void **state)
+{
+	const struct {
+		const char *release;
+		bool sound;
+	} cases[] = {
+	    {"5.19.17", false},	 {"6.1.0-37-amd64", false}, {"6.8.0-31-generic", false},
+	    {"6.11.11", false},	 {"6.12.42", false},	    {"6.12.43+deb13-amd64", true},
+	    {"6.12.107", true},	 {"6.13.12", false},	    {"6.14.11", false},
+	    {"6.15.10", false},	 {"6.15.11", true},	    {"6.16.0", false},
+	    {"6.16.1", false},	 {"6.16.2-arch1-1", true},  {"6.17.0", true},
+	    {"7.0.0-rc1", true},
+	};
+
+	(void)state;
+	need_cap(PC_CAP_MOVE, "UFFDIO_MOVE");
+	for (size_t i = 0; i < PC_ARRAY_LEN(cases); i++) {
+		lack_nothing();
+		lack.release = cases[i].release;
+		assert_int_equal(caps_have(PC_CAP_MOVE), cases[i].sound);
+	}
+}
+
 static void scan_that_lies(void **state)
 {
 	(void)state;
@@ -359,6 +393,7 @@ int main(void)
 	    TEST(lack_of_events),
 	    TEST(lack_of_thread_id),
 	    TEST(move_that_lies),
+	    TEST(move_of_known_faults),
 	    TEST(scan_that_lies),
 	    TEST(lack_of_calls),
 	    TEST(probes_leave_nothing_behind),
