@@ -26,6 +26,7 @@
 #include "kernel/peek.h"
 #include "kernel/pins.h"
 #include "kernel/task.h"
+#include "kernel/uapi.h"
 #include "kernel/vma.h"
 #include "mailbox.h"
 #include "segment.h"
@@ -142,18 +143,42 @@ static void show(enum pc_run_state state, enum pc_inert reason)
 
 /* ---- the work thread: opening and closing the world ----------------------------------------- */
 
-/* A pager has no standard error; it borrows the program's for the length of a line. */
-static int borrow_stderr(bool *close_it)
+static int stderr_of(int tid, unsigned flags)
 {
-	long self = SYS2(__NR_pidfd_open, sys_getpid(), 0);
+	long task = SYS2(__NR_pidfd_open, tid, flags);
 	long fd;
 
-	if (self < 0)
-		return -1;
-	fd = SYS3(__NR_pidfd_getfd, self, 2, 0);
-	sys_close((int)self);
-	*close_it = true;
+	if (task < 0)
+		return (int)task;
+	fd = SYS3(__NR_pidfd_getfd, task, 2, 0);
+	sys_close((int)task);
 	return (int)fd;
+}
+
+/*
+ * Before Linux 6.9 a thread's descriptor is not to be had, but what it leads to can be opened: a file,
+ * from its beginning, and a pipe that nobody reads would be waited for.
+ */
+static int stderr_of_living(int tid)
+{
+	int fd = stderr_of(tid, PIDFD_THREAD);
+
+	if (fd == -EINVAL)
+		fd = task_open(tid, "fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
+	return fd;
+}
+
+/*
+ * A pager has no standard error; it borrows the program's for the length of a line. The first thread
+ * has none either once it has left, while others go on.
+ */
+static int borrow_stderr(bool *close_it)
+{
+	int fd = stderr_of((int)sys_getpid(), 0);
+	int tid = fd < 0 ? discover_living() : 0;
+
+	*close_it = true;
+	return tid ? stderr_of_living(tid) : fd;
 }
 
 /* Descriptors 0 to 2 are taken, so that nothing of ours can be mistaken for them. */

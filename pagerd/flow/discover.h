@@ -19,7 +19,7 @@
  *         block cannot be known makes the pager keep its hands off for as long as it lives
  *         (discover_threads_ok): libc tells the kernel a robust list of each thread that it makes,
  *         who runs without one was made by hand. A zombie has been cleared up after already.
- * THREADS the work thread.
+ * THREADS the work thread; discover_living() any, for a line of the log.
  */
 #ifndef PC_FLOW_DISCOVER_H
 #define PC_FLOW_DISCOVER_H

@@ -46,6 +46,18 @@ int64_t task_robust_list(int tid)
 	return err < 0 ? err : (int64_t)head;
 }
 
+int task_open(int tid, const char *file, int flags)
+{
+	char path[64];
+	struct text t = text_begin(path, sizeof(path));
+
+	text_str(&t, "/proc/self/task/");
+	text_u64(&t, (uint64_t)tid);
+	text_char(&t, '/');
+	text_str(&t, file);
+	return (int)sys_open(path, flags | O_CLOEXEC);
+}
+
 struct stat_text {
 	char text[1024];
 };
@@ -53,19 +65,13 @@ struct stat_text {
 /* Points at field `want` (from 1) of /proc/self/task/TID/stat; field 2, a name, may hold anything. */
 static const char *stat_field(int tid, int want, struct stat_text *s)
 {
-	char path[64];
-	struct text t = text_begin(path, sizeof(path));
-	long fd, n, i;
-	int field = 2;
+	int fd = task_open(tid, "stat", O_RDONLY), field = 2;
+	long n, i;
 
-	text_str(&t, "/proc/self/task/");
-	text_u64(&t, (uint64_t)tid);
-	text_str(&t, "/stat");
-	fd = sys_open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return NULL;
-	n = sys_read((int)fd, s->text, sizeof(s->text) - 1);
-	sys_close((int)fd);
+	n = sys_read(fd, s->text, sizeof(s->text) - 1);
+	sys_close(fd);
 	if (n < 0)
 		return NULL;
 	s->text[n] = 0;

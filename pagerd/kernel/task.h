@@ -1,6 +1,6 @@
 /*
  * task.h - the threads of this process, as the kernel lists them.
- * THREADS the work thread; task_cpu() any pager thread.
+ * THREADS any.
  */
 #ifndef PC_KERNEL_TASK_H
 #define PC_KERNEL_TASK_H
@@ -23,6 +23,8 @@ bool task_is_kernel_made(int tid);
 
 /* It has exited and is only kept for its parent to ask (the first thread of a process may be so). */
 bool task_is_zombie(int tid);
+
+int task_open(int tid, const char *file, int flags); /* of its folder in /proc; or -errno */
 
 int task_cpu(int tid); /* CPU it last ran on, or -errno */
 

@@ -6,11 +6,15 @@
  *   slab   the books of the store            flip    one bit of that note
  *   staged the note says staging slot 0      same    one bit of that of a page of one word
  *   past   beyond the end of the store       left   bytes of pages that have left, and wait to be packed
+ *   first  as body, the first thread gone    few    as body, and there may be three descriptors
  *
  * Waits for a line of input once its memory is filled: wild_write.sh then has it packed. With `left` it
  * waits until its memory has left by itself.
  */
 #include "host.h"
+
+#include <pthread.h>
+#include <sys/resource.h>
 
 #include "predicomp/segment.h"
 #include "state/range.h"
@@ -103,7 +107,7 @@ static void spoil_left(const char *at)
 
 static void overwrite(const char *how, const char *at)
 {
-	if (!strcmp(how, "body"))
+	if (!strcmp(how, "body") || !strcmp(how, "first") || !strcmp(how, "few"))
 		spoil(find("store"));
 	else if (!strcmp(how, "slab"))
 		spoil(find("slabs"));
@@ -121,12 +125,41 @@ static void overwrite(const char *how, const char *at)
 		HOST_CHECK(!"HOW");
 }
 
+static char *target;
+static uint64_t first; /* of its words */
+
+static int read_it(void)
+{
+	return *(volatile uint64_t *)target == first ? 3 : 1;
+}
+
+/* Goes on once the first thread has no descriptors any more. */
+static void *outlive(void *unused)
+{
+	char path[64], to[8];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/fd/2", getpid());
+	while (readlink(path, to, sizeof(to)) > 0)
+		usleep(1000);
+	exit(read_it());
+	return unused;
+}
+
+static void leave_first(void)
+{
+	pthread_t t;
+
+	HOST_CHECK(pthread_create(&t, NULL, outlive, NULL) == 0);
+	pthread_exit(NULL);
+}
+
 int main(int argc, char **argv)
 {
-	char *at = host_map(LEN), *target = at + PAGE_AT, c;
-	uint64_t first;
+	const struct rlimit three = {3, 3};
+	char *at = host_map(LEN), c;
 
 	HOST_CHECK(argc == 2);
+	target = at + PAGE_AT;
 	host_fill(at, LEN, 3);
 	if (!strcmp(argv[1], "same"))
 		memset(target, 0x5a, PAGE);
@@ -137,5 +170,9 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "left"))
 		HOST_CHECK(host_wait_absent(at, LEN, 60000));
 	overwrite(argv[1], target);
-	return *(volatile uint64_t *)target == first ? 3 : 1;
+	if (!strcmp(argv[1], "few"))
+		HOST_CHECK(setrlimit(RLIMIT_NOFILE, &three) == 0);
+	if (!strcmp(argv[1], "first"))
+		leave_first();
+	return read_it();
 }
