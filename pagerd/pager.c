@@ -1122,6 +1122,7 @@ static void reset_in_child(pc_addr control)
 	crew.opened = false;
 	/* The work thread may just have been about to end them, on a tool's behalf. */
 	crew.pagers = crew.ready = 0;
+	crew.pager_cpu_gone = 0;
 	/* The mapping was MADV_DONTFORK: there is none here. */
 	crew.anchor = (struct anchor){0};
 	/* The kernel has no robust list of a thread that a bare fork made: nobody else could tell. */

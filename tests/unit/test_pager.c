@@ -28,7 +28,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SKIP	77
 #define PATIENT (60 * PC_SEC)
@@ -47,6 +49,7 @@ static struct {
 int __real_crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg);
 int __wrap_crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg);
 int64_t __wrap_pressure_max_map_count(void);
+pc_ns __wrap_sys_cpu_of(int tid);
 
 int __wrap_crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg)
 {
@@ -65,6 +68,13 @@ int __wrap_crew_start(struct crew_member *m, const char *use, int (*fn)(void *),
 int64_t __wrap_pressure_max_map_count(void)
 {
 	return played.maps;
+}
+
+/* Each pager has had a second, whenever it is asked. */
+pc_ns __wrap_sys_cpu_of(int tid)
+{
+	(void)tid;
+	return PC_SEC;
 }
 
 static enum pc_run_state state(void)
@@ -209,6 +219,38 @@ static void test_forks_ask_again_for_the_work_thread(void **unused)
 	assert_int_equal(state_once(has_tried_and_decided), PC_STATE_ACTIVE);
 }
 
+static bool has_counted(void)
+{
+	return state() == PC_STATE_ACTIVE && stats_get(PC_V_pager_cpu);
+}
+
+static int count_in_child(void)
+{
+	pager_fork_child((pc_addr)pthread_self());
+	state_once(has_counted);
+	return stats_get(PC_V_pager_cpu) == PAGERS * PC_SEC ? 0 : 1;
+}
+
+/* Those of its parent have ended by then, and been counted there. */
+static void test_a_child_counts_the_time_of_its_own_pagers(void **unused)
+{
+	int status;
+	pid_t pid;
+
+	(void)unused;
+	assert_true(pager_fork_before());
+	store_release(&played.begun, 0u);
+	store_release(&played.refused, 0u);
+	pid = fork();
+	if (!pid)
+		_exit(count_in_child());
+	pager_fork_parent();
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(state_once(has_tried_and_decided), PC_STATE_ACTIVE);
+}
+
 static void test_a_pause_is_not_ended_by_a_fork(void **unused)
 {
 	int paused;
@@ -270,6 +312,7 @@ int main(void)
 	    cmocka_unit_test(test_all_run_the_next_time),
 	    cmocka_unit_test(test_one_that_cannot_for_the_moment_is_no_end),
 	    cmocka_unit_test(test_forks_ask_again_for_the_work_thread),
+	    cmocka_unit_test(test_a_child_counts_the_time_of_its_own_pagers),
 	    cmocka_unit_test(test_a_pause_is_not_ended_by_a_fork),
 	    cmocka_unit_test(test_a_fork_does_not_wait_for_who_waits_for_it), /* the last */
 	};
