@@ -1348,12 +1348,12 @@ void pager_include(pc_addr start, pc_addr end)
 
 void pager_thread_creating(void)
 {
-	thread_creating(1);
+	thread_creating(task_alive);
 }
 
 void pager_thread_unborn(void)
 {
-	thread_creating(-1);
+	thread_created();
 }
 
 void pager_thread_born(int tid, pc_addr thread_pointer, pc_addr stack)
@@ -1361,7 +1361,7 @@ void pager_thread_born(int tid, pc_addr thread_pointer, pc_addr stack)
 	struct mask old = block_signals();
 
 	thread_add(tid, thread_pointer, stack);
-	thread_creating(-1);
+	thread_created();
 	unblock_signals(old);
 }
 

@@ -614,7 +614,7 @@ static void keep_excluded(struct take *t)
 /* True: until thread_take_end() no thread is born that is not marked here. */
 static bool begin_taking(struct take *t)
 {
-	if (!thread_take_begin())
+	if (!thread_take_begin((int)sys_gettid()))
 		return false;
 	thread_mark(t->unit->base, t->kept);
 	keep_excluded(t);

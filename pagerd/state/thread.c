@@ -10,6 +10,7 @@ static struct {
 	struct lock lock;
 	uint32_t creating;
 	uint32_t taking; /* 0 no, 1 yes, 2 yes and waited for */
+	int taker;	 /* number of the thread that has set it */
 	uint32_t limit; /* entries ever used */
 	uint32_t overflowed;
 	struct known_thread known[THREADS_MAX];
@@ -57,11 +58,17 @@ struct pc_span thread_home(void)
 	return first_home;
 }
 
-void thread_creating(int by)
+void thread_creating(bool (*alive)(int tid))
 {
-	add_seq(&threads.creating, (uint32_t)by); /* pairs with thread_being_made */
-	if (by > 0)
-		await_zero(&threads.taking, TAKE_PATIENCE); /* pairs with thread_take_begin */
+	add_seq(&threads.creating, 1u);			    /* pairs with thread_being_made */
+	while (!await_zero(&threads.taking, TAKE_PATIENCE)) /* pairs with thread_take_begin */
+		if (!alive(load_relaxed(&threads.taker)))
+			return;
+}
+
+void thread_created(void)
+{
+	sub_acq_rel(&threads.creating, 1u); /* pairs with thread_being_made */
 }
 
 bool thread_being_made(void)
@@ -69,8 +76,9 @@ bool thread_being_made(void)
 	return load_seq(&threads.creating) != 0; /* pairs with thread_creating */
 }
 
-bool thread_take_begin(void)
+bool thread_take_begin(int tid)
 {
+	store_relaxed(&threads.taker, tid);
 	store_seq(&threads.taking, 1); /* pairs with thread_creating */
 	if (!thread_being_made() && !thread_overflowed())
 		return true;

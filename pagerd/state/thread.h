@@ -15,9 +15,10 @@
  *             creator:  creating + 1 ; taking?   -> wait, then clone
  *             taker:    taking = 1 ; creating?   -> take nothing
  *
- *         The taker waits for no thread of the program meanwhile. In the child of a fork that nobody
- *         saw `taking` may stay set with nobody to clear it: so a creator waits for TAKE_PATIENCE at
- *         most.
+ *         The taker waits for no thread of the program meanwhile; how long it takes is not known, for
+ *         both may be stopped at any point of it. In the child of a fork that nobody saw `taking` may
+ *         stay set with nobody to clear it: so a creator asks each TAKE_PATIENCE whether the taker is
+ *         there, and waits no longer where it is not.
  *         libc puts the block at the upper end of the stack. A guard ends the stack below, but
  *         nothing does above: what the program mapped there before is one mapping with it.
  *
@@ -55,13 +56,15 @@ void thread_fork_child(int tid, pc_addr control);
 struct pc_span thread_around(pc_addr control); /* the pages of its block */
 void thread_set_home(struct pc_span home);
 struct pc_span thread_home(void); /* empty when it is not known */
-void thread_creating(int by);	  /* +1: waits until no take is under way, -1 */
+/* Waits until no take is under way by a thread of which alive(tid) is true. */
+void thread_creating(bool (*alive)(int tid));
+void thread_created(void); /* known, or not made after all */
 bool thread_being_made(void);
 /*
- * Around a take, from before its marks until the last page has left; by one thread. False, and nothing
- * is to be ended: a thread is being made, or could not be recorded, so nothing may be taken.
+ * Around a take, from before its marks until the last page has left; by one thread, `tid`. False, and
+ * nothing is to be ended: a thread is being made, or could not be recorded, so nothing may be taken.
  */
-bool thread_take_begin(void);
+bool thread_take_begin(int tid);
 void thread_take_end(void);
 bool thread_add(int tid, pc_addr control, pc_addr stack); /* false: table full */
 bool thread_known(int tid);

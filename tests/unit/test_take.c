@@ -55,7 +55,7 @@ static struct {
 
 long __real_sys_call(long nr, long a, long b, long c, long d, long e, long f);
 long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f);
-bool __wrap_thread_take_begin(void);
+bool __wrap_thread_take_begin(int tid);
 void __wrap_thread_take_end(void);
 int __wrap_pagemap_present(const struct pagemap *pm, pc_addr start, pc_addr end,
 			   uint64_t present[PC_UNIT_PAGES / 64]);
@@ -236,8 +236,9 @@ static int mapping_at(int fd, pc_addr addr, struct vma *v)
 	return -ENOENT;
 }
 
-bool __wrap_thread_take_begin(void)
+bool __wrap_thread_take_begin(int tid)
 {
+	assert_int_equal(tid, sys_gettid());
 	assert_false(played.taking);
 	played.taking = !played.births;
 	played.takes += played.taking;

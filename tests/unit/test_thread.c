@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#define TAKER	4711
 #define CONTROL 0x7f0000403a40ull
 #define STACK	0x7f0000400080ull
 #define START	0x7f0000400000ull /* of a mapping that holds both, and more */
@@ -203,49 +204,63 @@ static void test_births_are_counted(void **unused)
 {
 	(void)unused;
 	assert_false(thread_being_made());
-	thread_creating(1);
-	thread_creating(1);
-	thread_creating(-1);
+	thread_creating(alive);
+	thread_creating(alive);
+	thread_created();
 	assert_true(thread_being_made());
-	thread_creating(-1);
+	thread_created();
 	assert_false(thread_being_made());
 }
 
 static void test_nothing_is_taken_while_a_thread_is_made(void **unused)
 {
 	(void)unused;
-	thread_creating(1);
-	assert_false(thread_take_begin());
-	thread_creating(-1);
-	assert_true(thread_take_begin());
+	thread_creating(alive);
+	assert_false(thread_take_begin(TAKER));
+	thread_created();
+	assert_true(thread_take_begin(TAKER));
 	thread_take_end();
 }
 
-static void *take_a_while(void *unused)
+static void *take_a_while(void *us)
 {
-	usleep(50 * 1000);
+	usleep((useconds_t)(uintptr_t)us);
 	store_release(&over, true);
 	thread_take_end();
-	return unused;
+	return NULL;
+}
+
+static void make_during(uintptr_t us)
+{
+	pthread_t taker;
+
+	store_release(&over, false);
+	assert_true(thread_take_begin(TAKER));
+	assert_int_equal(pthread_create(&taker, NULL, take_a_while, (void *)us), 0);
+	thread_creating(alive);
+	assert_true(load_acquire(&over));
+	assert_int_equal(pthread_join(taker, NULL), 0);
+	assert_false(thread_take_begin(TAKER));
 }
 
 static void test_a_thread_is_made_when_the_take_is_over(void **unused)
 {
-	pthread_t taker;
-
 	(void)unused;
-	store_release(&over, false);
-	assert_true(thread_take_begin());
-	assert_int_equal(pthread_create(&taker, NULL, take_a_while, NULL), 0);
-	thread_creating(1);
-	assert_true(load_acquire(&over));
-	assert_int_equal(pthread_join(taker, NULL), 0);
-	assert_false(thread_take_begin());
+	make_during(50 * 1000);
+	assert_int_equal(asked, 0);
+}
+
+/* The whole process was, or the thread that takes. */
+static void test_a_take_that_was_stopped_is_waited_for(void **unused)
+{
+	(void)unused;
+	make_during(TAKE_PATIENCE / 1000 * 3 / 2);
+	assert_true(asked > 0);
 }
 
 static void *make_one(void *unused)
 {
-	thread_creating(1);
+	thread_creating(alive);
 	return unused;
 }
 
@@ -256,7 +271,7 @@ static void test_who_waits_for_a_take_is_woken(void **unused)
 	pc_ns ended;
 
 	(void)unused;
-	assert_true(thread_take_begin());
+	assert_true(thread_take_begin(TAKER));
 	assert_int_equal(pthread_create(&maker, NULL, make_one, NULL), 0);
 	usleep(50 * 1000);
 	ended = clock_now();
@@ -271,19 +286,20 @@ static void test_a_take_that_nobody_ends_is_not_waited_for_for_ever(void **unuse
 	pc_ns begun = clock_now();
 
 	(void)unused;
-	assert_true(thread_take_begin());
-	thread_creating(1);
+	dead = TAKER;
+	assert_true(thread_take_begin(TAKER));
+	thread_creating(alive);
 	assert_in_range(clock_now() - begun, TAKE_PATIENCE, 100 * TAKE_PATIENCE);
 }
 
 static void test_a_child_has_no_take(void **unused)
 {
 	(void)unused;
-	assert_true(thread_take_begin());
+	assert_true(thread_take_begin(TAKER));
 	thread_fork_child(9, CONTROL);
-	thread_creating(1);
-	thread_creating(-1);
-	assert_true(thread_take_begin());
+	thread_creating(alive);
+	thread_created();
+	assert_true(thread_take_begin(TAKER));
 }
 
 static void test_a_full_table_is_remembered(void **unused)
@@ -298,7 +314,7 @@ static void test_a_full_table_is_remembered(void **unused)
 	assert_false(thread_overflowed());
 	assert_false(thread_add(100001, CONTROL, STACK));
 	assert_true(thread_overflowed());
-	assert_false(thread_take_begin());
+	assert_false(thread_take_begin(TAKER));
 	/* Who had no room is looked for again, and may find some now. */
 	dead = 6;
 	thread_prune(alive);
@@ -323,6 +339,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_births_are_counted, start),
 	    cmocka_unit_test_setup(test_nothing_is_taken_while_a_thread_is_made, start),
 	    cmocka_unit_test_setup(test_a_thread_is_made_when_the_take_is_over, start),
+	    cmocka_unit_test_setup(test_a_take_that_was_stopped_is_waited_for, start),
 	    cmocka_unit_test_setup(test_who_waits_for_a_take_is_woken, start),
 	    cmocka_unit_test_setup(test_a_take_that_nobody_ends_is_not_waited_for_for_ever, start),
 	    cmocka_unit_test_setup(test_a_child_has_no_take, start),
