@@ -8,7 +8,8 @@
  *         read nothing since and answered nothing, is late; so are all when the userfaultfd had
  *         something to read at both looks and nobody has read anything. And whoever of us waits for a
  *         second at the gate is kept there by somebody who does not go on: that is a look as well,
- *         by which the work thread is watched too.
+ *         by which the work thread is watched too. The first such second is the look before: it may
+ *         have passed while the process was stopped, and whoever is inside goes on now as well.
  *
  *             looks in a row     1         2 .. 29      WATCH_LOOKS
  *                                |                      |

@@ -198,24 +198,37 @@ static void test_who_waits_at_the_gate_judges(void **unused)
 
 	(void)unused;
 	watch_start();
-	watch_gate(1);
+	watch_gate(2);
 	assert_int_equal(stats_get(PC_V_faults_late), late + 1);
+	watch_gate(WATCH_LOOKS);
 	if (!setjmp(played.died)) {
-		watch_gate(WATCH_LOOKS);
+		watch_gate(WATCH_LOOKS + 1);
 		fail_msg("it lives");
 	}
 	pager[0].tid = (int)sys_gettid();
 	if (!setjmp(played.died)) {
-		watch_gate(WATCH_LOOKS);
+		watch_gate(WATCH_LOOKS + 1);
 		fail_msg("it lives");
 	}
+}
+
+/* Who waited when the process was stopped has waited long enough, as soon as it goes on. */
+static void test_a_stop_is_not_late(void **unused)
+{
+	const uint64_t late = stats_get(PC_V_faults_late);
+
+	(void)unused;
+	watch_gate(1);
+	assert_int_equal(stats_get(PC_V_faults_late), late);
+	assert_int_equal(played.freed, 0);
+	assert_int_equal(pager[0].parked, 1);
 }
 
 /* Its descriptors are not ours. */
 static void *be_of_the_program(void *unused)
 {
-	watch_gate(1);
-	watch_gate(WATCH_LOOKS);
+	watch_gate(2);
+	watch_gate(WATCH_LOOKS + 1);
 	return unused;
 }
 
@@ -240,6 +253,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_an_answer_ends_the_count, begin, end),
 	    cmocka_unit_test_setup_teardown(test_a_traced_process_is_not_ended, begin, end),
 	    cmocka_unit_test_setup_teardown(test_who_waits_at_the_gate_judges, begin, end),
+	    cmocka_unit_test_setup_teardown(test_a_stop_is_not_late, begin, end),
 	    cmocka_unit_test_setup_teardown(test_a_thread_of_the_program_does_not_judge, begin,
 					    end),
 	};
