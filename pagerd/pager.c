@@ -268,7 +268,7 @@ static int pager_main(void *arg)
 
 	SYS2(__NR_prctl, PR_SET_NAME, PC_THREAD_NAME);
 	store_relaxed(&t->tid, (int)sys_gettid()); /* before it can be starved where it is pinned */
-	task_pin(t->cpu);
+	task_pin(0, t->cpu);
 	return fault_loop(t);
 }
 

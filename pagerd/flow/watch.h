@@ -21,7 +21,8 @@
  *         Where there is one CPU there is one pager, and the work thread is the second one that sees
  *         what becomes of it: a crash of either ends the process, for they are threads of it.
  *         Help is what a starved pager needs, by whatever else runs on its CPU: all pagers are woken,
- *         and the late ones may run where who looks may.
+ *         and the late ones may run where the work thread may, for two looks, and twice as many each
+ *         time it happens to one; and until it has answered, or there is nothing to answer.
  * THREADS watch_start() and watch_look() by the work thread, while pagers run; watch_gate() by any.
  */
 #ifndef PC_FLOW_WATCH_H

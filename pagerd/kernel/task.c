@@ -129,18 +129,18 @@ unsigned task_cpus(unsigned *cpu, unsigned max)
 	return n;
 }
 
-void task_pin(unsigned cpu)
+void task_pin(int tid, unsigned cpu)
 {
 	uint64_t mask[CPU_WORDS] = {0};
 
 	mask[cpu / 64] = 1ull << (cpu % 64);
-	SYS3(__NR_sched_setaffinity, 0, sizeof(mask), mask);
+	SYS3(__NR_sched_setaffinity, tid, sizeof(mask), mask);
 }
 
-void task_let_run(int tid)
+void task_let_run(int tid, int where)
 {
 	uint64_t mask[CPU_WORDS] = {0};
 
-	if (SYS3(__NR_sched_getaffinity, 0, sizeof(mask), mask) > 0)
+	if (SYS3(__NR_sched_getaffinity, where, sizeof(mask), mask) > 0)
 		SYS3(__NR_sched_setaffinity, tid, sizeof(mask), mask);
 }

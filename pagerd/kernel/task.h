@@ -32,7 +32,7 @@ int task_cpu(int tid); /* CPU it last ran on, or -errno */
 unsigned task_cpus(unsigned *cpu, unsigned max);
 
 /* Where the kernel refuses (the CPU has gone, a cpuset forbids it), who is meant stays where it is. */
-void task_pin(unsigned cpu); /* the caller, to this one */
-void task_let_run(int tid);  /* that thread, to where the caller may run */
+void task_pin(int tid, unsigned cpu);  /* that thread (0: the caller), to this one */
+void task_let_run(int tid, int where); /* that thread, to where this one may run */
 
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/atomic.h"
 #include "base/stats.h"
 #include "base/sys.h"
 #include "flow/fault.h"
@@ -20,6 +21,7 @@
 
 #define PAGERS 2u
 #define TID    4711
+#define EVERYWHERE 0xffull
 
 static struct fault_thread pager[PAGERS];
 
@@ -27,7 +29,9 @@ static struct {
 	int message[2]; /* pipe in the userfaultfd's place */
 	int tracer;
 	jmp_buf died;
-	int freed; /* thread that may run anywhere */
+	int freed;	/* the thread that was moved last */
+	uint64_t where; /* it may run */
+	int worker;
 	pc_ns now;
 } played;
 
@@ -40,7 +44,12 @@ long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 {
 	if (nr == __NR_sched_setaffinity) {
 		played.freed = (int)a;
+		played.where = *(const uint64_t *)c;
 		return 0;
+	}
+	if (nr == __NR_sched_getaffinity) {
+		*(uint64_t *)c = a == played.worker ? EVERYWHERE : 1;
+		return sizeof(uint64_t);
 	}
 	return __real_sys_call(nr, a, b, c, d, e, f);
 }
@@ -64,11 +73,13 @@ static int begin(void **unused)
 {
 	(void)unused;
 	played.freed = played.tracer = 0;
+	played.worker = (int)sys_gettid();
 	if (pipe(played.message))
 		return -1;
 	world.uffd.fd = played.message[0];
 	for (unsigned i = 0; i < PAGERS; i++) {
-		pager[i] = (struct fault_thread){.index = i, .tid = TID + (int)i, .parked = 1};
+		pager[i] = (struct fault_thread){
+		    .index = i, .cpu = i + 2, .tid = TID + (int)i, .parked = 1};
 		pager[i].nudge = eventfd(0, EFD_NONBLOCK);
 	}
 	fault_set(pager, PAGERS);
@@ -224,6 +235,86 @@ static void test_a_stop_is_not_late(void **unused)
 	assert_int_equal(pager[0].parked, 1);
 }
 
+static void *be_a_pager(void *unused)
+{
+	store_relaxed(&pager[1].tid, (int)sys_gettid());
+	watch_gate(2);
+	return unused;
+}
+
+/* Who looks has one CPU, where it may be that nobody gets any. */
+static void test_a_pager_lets_others_run_anywhere(void **unused)
+{
+	pthread_t thread;
+
+	(void)unused;
+	assert_int_equal(pthread_create(&thread, NULL, be_a_pager, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(played.freed, pager[1].tid);
+	assert_int_equal(played.where, EVERYWHERE);
+}
+
+static void be_late(void)
+{
+	pager[1].messages++;
+	look();
+	look();
+	assert_int_equal(played.freed, TID + 1);
+	assert_int_equal(played.where, EVERYWHERE);
+}
+
+static unsigned looks_until_pinned(void)
+{
+	unsigned looks = 0;
+
+	while (played.where == EVERYWHERE && looks < WATCH_LOOKS) {
+		looks++;
+		look();
+	}
+	return looks;
+}
+
+static void test_who_answers_again_goes_back_to_its_cpu(void **unused)
+{
+	(void)unused;
+	be_late();
+	for (unsigned i = 0; i < 10; i++)
+		look();
+	assert_int_equal(played.where, EVERYWHERE);
+	pager[1].answered = pager[1].messages;
+	assert_int_equal(looks_until_pinned(), 1);
+	assert_int_equal(played.freed, TID + 1);
+	assert_int_equal(played.where, 1ull << pager[1].cpu);
+}
+
+/* Not each second where it is starved for good. */
+static void test_who_is_late_again_goes_back_later(void **unused)
+{
+	unsigned looks;
+
+	(void)unused;
+	be_late();
+	pager[1].answered = pager[1].messages;
+	looks = looks_until_pinned();
+	be_late();
+	pager[1].answered = pager[1].messages;
+	assert_true(looks_until_pinned() > looks);
+}
+
+/* It may have been none of those that had something to read, and have answered nothing. */
+static void test_who_has_nothing_to_answer_goes_back_too(void **unused)
+{
+	char byte;
+
+	(void)unused;
+	make_readable();
+	look();
+	look();
+	assert_int_equal(played.where, EVERYWHERE);
+	assert_int_equal(read(played.message[0], &byte, 1), 1);
+	assert_in_range(looks_until_pinned(), 1, 2);
+}
+
 /* Its descriptors are not ours. */
 static void *be_of_the_program(void *unused)
 {
@@ -254,6 +345,12 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_a_traced_process_is_not_ended, begin, end),
 	    cmocka_unit_test_setup_teardown(test_who_waits_at_the_gate_judges, begin, end),
 	    cmocka_unit_test_setup_teardown(test_a_stop_is_not_late, begin, end),
+	    cmocka_unit_test_setup_teardown(test_a_pager_lets_others_run_anywhere, begin, end),
+	    cmocka_unit_test_setup_teardown(test_who_answers_again_goes_back_to_its_cpu, begin,
+					    end),
+	    cmocka_unit_test_setup_teardown(test_who_is_late_again_goes_back_later, begin, end),
+	    cmocka_unit_test_setup_teardown(test_who_has_nothing_to_answer_goes_back_too, begin,
+					    end),
 	    cmocka_unit_test_setup_teardown(test_a_thread_of_the_program_does_not_judge, begin,
 					    end),
 	};
