@@ -4,8 +4,8 @@
  *
  *   mapping      excluded before the call, so that it meets plain resident memory
  *   identity     no pager thread while libc changes that of every thread it knows
- *   for good     locks, limits, real time, filters, a userfaultfd of the program's own: the pager
- *                leaves
+ *   for good     locks, limits, real time, filters, a userfaultfd or a socket of AF_XDP of the
+ *                program's own: the pager leaves
  *
  * Not hooked, because userfaultfd events or VmFlags tell: brk, mprotect. mmap, munmap, mseal and
  * madvise's discards matter to EVICT=madvise and to notes of what is kept from children (layout.h). Not hooked,
@@ -431,10 +431,15 @@ HOOK(int, prlimit, (pid_t pid, int resource, const struct rlimit *limit, struct 
 	return hook_prlimit64(pid, resource, limit, old);
 }
 
-/* The kernel writes to the buffers of these whenever it likes (kernel/pins.h). */
+/*
+ * The kernel writes to the buffers of these whenever it likes (kernel/pins.h). And memory that is given to
+ * one of AF_XDP it pins without waiting for a userfaultfd.
+ */
 HOOK(int, socket, (int domain, int type, int protocol))
 {
-	if (pager_follows() && (domain == AF_XDP || domain == AF_RDS || domain == AF_SMC))
+	if (domain == AF_XDP)
+		pager_quit(PC_INERT_XDP);
+	if (pager_follows() && (domain == AF_RDS || domain == AF_SMC))
 		pager_quit(PC_INERT_PINNED);
 	return real.socket(domain, type, protocol);
 }
