@@ -34,6 +34,12 @@ struct pc_span {
 	pc_addr start, end;
 };
 
+/* None, where another thread or another clock was a little ahead. */
+static inline pc_ns time_since(pc_ns then, pc_ns now)
+{
+	return now > then ? now - then : 0;
+}
+
 static inline pc_addr page_floor(pc_addr a)
 {
 	return a & ~(PC_PAGE - 1);

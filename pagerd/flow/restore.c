@@ -361,7 +361,7 @@ enum restore_result restore_staged(struct restorer *r, struct unit *u)
 static void account_touch(struct restorer *r, const struct unit *u, pc_ns now)
 {
 	UNIT_COUNT(u, faults);
-	if (now - u->heat.packed_at >= 10 * world.cold_age)
+	if (time_since(u->heat.packed_at, now) >= 10 * world.cold_age)
 		return;
 	COUNT(r->shard, refaults);
 	UNIT_COUNT(u, refaults);

@@ -1,5 +1,6 @@
 /*
- * heat.h - what is known of a unit's age. Pure arithmetic; time comes in as an argument.
+ * heat.h - what is known of a unit's age. Pure arithmetic; time comes in as an argument, from two
+ *          clocks (base/clock.h): what is ahead of `now` counts as now.
  *
  * DESIGN  Two sources feed it. DAMON says "accessed": heat_warm(). The staging probe has only
  *         faults to go by: a unit is moved out and whoever comes back shows. heat_fault() judges
@@ -65,7 +66,7 @@ static inline void heat_fail(struct heat *h, pc_ns now, pc_ns cold_age)
 static inline bool heat_fault(struct heat *h, pc_ns now)
 {
 	h->warm_at = now;
-	if (now - h->burst_at > HEAT_BURST_NS) {
+	if (time_since(h->burst_at, now) > HEAT_BURST_NS) {
 		h->burst_at = now;
 		h->burst = 0;
 	}
@@ -105,7 +106,7 @@ static inline void heat_returned(struct heat *h, pc_ns now, pc_ns cold_age)
 	if (!first)
 		return;
 	h->back_at = now;
-	if (now - h->packed_at >= 2 * cold_age)
+	if (time_since(h->packed_at, now) >= 2 * cold_age)
 		h->quick = 0;
 	else if (h->quick < HEAT_MAX_BACKOFF)
 		h->quick++;
@@ -116,7 +117,7 @@ static inline void heat_returned(struct heat *h, pc_ns now, pc_ns cold_age)
 /* It has just come back whole. */
 static inline bool heat_was_dense(const struct heat *h, pc_ns now)
 {
-	return h->dense_at && now - h->dense_at < HEAT_DENSE_NS;
+	return h->dense_at && time_since(h->dense_at, now) < HEAT_DENSE_NS;
 }
 
 /*
@@ -125,7 +126,7 @@ static inline bool heat_was_dense(const struct heat *h, pc_ns now)
  */
 static inline bool heat_dense(struct heat *h, bool streaming, pc_ns now)
 {
-	if (!streaming && !(h->back >= HEAT_DENSE && now - h->back_at < HEAT_DENSE_NS))
+	if (!streaming && !(h->back >= HEAT_DENSE && time_since(h->back_at, now) < HEAT_DENSE_NS))
 		return false;
 	h->dense_at = now;
 	return true;
@@ -134,7 +135,7 @@ static inline bool heat_dense(struct heat *h, bool streaming, pc_ns now)
 /* Where use is sampled, it must have been untouched for a cold age; else the quarantine tells. */
 static inline bool heat_may_try(const struct heat *h, pc_ns now, pc_ns cold_age, bool sampled)
 {
-	return now >= h->next_try && (!sampled || now - h->warm_at >= cold_age);
+	return now >= h->next_try && (!sampled || time_since(h->warm_at, now) >= cold_age);
 }
 
 #endif

@@ -148,6 +148,25 @@ static void test_one_packing_counts_as_one_return(void **unused)
 	assert_int_equal(h.quick, 1);
 }
 
+/* Whose clock was ahead: it has just been used, or packed, and is not old beyond measure. */
+static void test_what_is_ahead_counts_as_now(void **unused)
+{
+	struct heat h = {0};
+
+	(void)unused;
+	heat_warm(&h, NOW + 1);
+	assert_false(heat_may_try(&h, NOW, AGE, true));
+	heat_packed(&h, NOW + 1, AGE);
+	heat_returned(&h, NOW, AGE);
+	assert_int_equal(h.quick, 1);
+	heat_begin(&h);
+	for (unsigned i = 1; i < HEAT_BURST; i++)
+		assert_false(heat_fault(&h, NOW + HEAT_BURST - i));
+	assert_true(heat_fault(&h, NOW));
+	assert_true(heat_dense(&h, true, NOW + 1));
+	assert_true(heat_was_dense(&h, NOW));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +180,7 @@ int main(void)
 	    cmocka_unit_test(test_an_empty_unit_is_looked_at_rarely),
 	    cmocka_unit_test(test_quick_returns_keep_a_unit_at_home_longer),
 	    cmocka_unit_test(test_one_packing_counts_as_one_return),
+	    cmocka_unit_test(test_what_is_ahead_counts_as_now),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
