@@ -116,6 +116,9 @@ static struct {
 	struct anchor anchor;
 	bool probed;
 	bool opened; /* world is open */
+	struct task_turn turn; /* of the work threads so far */
+	bool turn_known;
+	bool turn_refused; /* to the one there is, in part */
 } crew;
 
 static const char *const inert_texts[PC_INERT_COUNT] = {
@@ -201,6 +204,36 @@ static bool may_be_pinned(void)
 	return !tid || pins_held(tid) != 0;
 }
 
+/*
+ * The work thread is made by whichever thread of the program goes on, and would have its CPUs, policy and
+ * nice value, and the pagers after it. The first one had those of the process.
+ */
+static void resume_turn(void)
+{
+	if (crew.turn_known)
+		crew.turn_refused = !task_turn_take(&crew.turn);
+}
+
+/* Somebody may have changed it for the whole process. What was refused is wanted all the same. */
+static void note_turn(void)
+{
+	struct task_turn now;
+
+	if (crew.turn_refused || !task_turn_note(&now))
+		return;
+	crew.turn = now;
+	crew.turn_known = true;
+}
+
+/* Faults would be answered when nobody else has anything to do. A program that is so itself gets no more. */
+static bool became_idle(void)
+{
+	struct task_turn now;
+
+	return crew.turn_refused && !task_is_idle(&crew.turn) && task_turn_note(&now) &&
+	       task_is_idle(&now);
+}
+
 static enum pc_inert unfit(void)
 {
 	struct process_facts f;
@@ -213,6 +246,8 @@ static enum pc_inert unfit(void)
 		return PC_INERT_TRACED;
 	if (f.seccomp)
 		return PC_INERT_SECCOMP;
+	if (became_idle())
+		return PC_INERT_IDLE;
 	return world.way == WAY_MADVISE && may_be_pinned() ? PC_INERT_PINNED : PC_INERT_NONE;
 }
 
@@ -739,6 +774,7 @@ static void work_life(void)
 	if (!begun)
 		sleep_until_asked(wait);
 	crew_stock(&crew.work_member);
+	resume_turn();
 	SYS2(__NR_prctl, PR_SET_NAME, PC_THREAD_NAME);
 	clock_start();
 	err = load_acquire(&crew.stop) ? 0 : settle();
@@ -760,6 +796,7 @@ static void work_life(void)
 	if (crew.active)
 		deactivate(PC_STATE_INERT, (enum pc_inert)crew.reason);
 	serve_host();
+	note_turn();
 }
 
 static int work_main(void *unused)
@@ -1123,6 +1160,8 @@ static void reset_in_child(pc_addr control)
 	/* The work thread may just have been about to end them, on a tool's behalf. */
 	crew.pagers = crew.ready = 0;
 	crew.pager_cpu_gone = 0;
+	/* The thread that forked is all there is of the process: it is as that one was. */
+	crew.turn_known = crew.turn_refused = false;
 	/* The mapping was MADV_DONTFORK: there is none here. */
 	crew.anchor = (struct anchor){0};
 	/* The kernel has no robust list of a thread that a bare fork made: nobody else could tell. */

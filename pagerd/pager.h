@@ -12,6 +12,9 @@
  *            compacts, answers the mailbox.
  *   pagers   one for each CPU; wait for faults, or are parked. They alone read the userfaultfd.
  *
+ *   They run where and when the first work thread did, whichever thread of the program makes them anew;
+ *   in the child of a fork, as the thread that forked does.
+ *
  *   All are raw clones with a thread pointer of their own, all signals blocked, and a descriptor
  *   table that is theirs alone (hazard D1).
  *

@@ -1,14 +1,17 @@
 #include "kernel/task.h"
 
+#include "base/mem.h"
 #include "base/sys.h"
 #include "base/text.h"
 #include "kernel/procfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 
-#define CPU_WORDS      16u
+#define NICE_BASE      20 /* the kernel gives it as 20 - nice, to be no error */
 #define PF_IO_WORKER   0x00000010u
 #define PF_USER_WORKER 0x00004000u
 #define STAT_STATE     3
@@ -117,11 +120,11 @@ int task_cpu(int tid)
 
 unsigned task_cpus(unsigned *cpu, unsigned max)
 {
-	uint64_t mask[CPU_WORDS] = {1};
+	uint64_t mask[TASK_CPU_WORDS] = {1};
 	unsigned n = 0;
 
 	SYS3(__NR_sched_getaffinity, 0, sizeof(mask), mask);
-	for (unsigned i = 0; i < CPU_WORDS * 64 && n < max; i++)
+	for (unsigned i = 0; i < TASK_CPU_WORDS * 64 && n < max; i++)
 		if (mask[i / 64] >> (i % 64) & 1)
 			cpu[n++] = i;
 	if (!n)
@@ -129,9 +132,40 @@ unsigned task_cpus(unsigned *cpu, unsigned max)
 	return n;
 }
 
+bool task_turn_note(struct task_turn *t)
+{
+	memset(t, 0, sizeof(*t));
+	t->policy = (int)SYS1(__NR_sched_getscheduler, 0);
+	t->nice = NICE_BASE - (int)SYS2(__NR_getpriority, PRIO_PROCESS, 0);
+	return t->policy >= 0 && t->nice < NICE_BASE &&
+	       SYS3(__NR_sched_getaffinity, 0, sizeof(t->cpus), t->cpus) > 0;
+}
+
+/* What is the same already is left: a cpuset that grows later is for those who never chose. */
+bool task_turn_take(const struct task_turn *t)
+{
+	const struct sched_param none = {0};
+	struct task_turn now;
+
+	if (!task_turn_note(&now))
+		return false;
+	if (memcmp(now.cpus, t->cpus, sizeof(t->cpus)) != 0)
+		SYS3(__NR_sched_setaffinity, 0, sizeof(t->cpus), t->cpus);
+	if (now.policy != t->policy)
+		SYS3(__NR_sched_setscheduler, 0, t->policy, &none);
+	if (now.nice != t->nice)
+		SYS3(__NR_setpriority, PRIO_PROCESS, 0, t->nice);
+	return task_turn_note(&now) && memcmp(&now, t, sizeof(now)) == 0;
+}
+
+bool task_is_idle(const struct task_turn *t)
+{
+	return t->policy == SCHED_IDLE;
+}
+
 void task_pin(int tid, unsigned cpu)
 {
-	uint64_t mask[CPU_WORDS] = {0};
+	uint64_t mask[TASK_CPU_WORDS] = {0};
 
 	mask[cpu / 64] = 1ull << (cpu % 64);
 	SYS3(__NR_sched_setaffinity, tid, sizeof(mask), mask);
@@ -139,7 +173,7 @@ void task_pin(int tid, unsigned cpu)
 
 void task_let_run(int tid, int where)
 {
-	uint64_t mask[CPU_WORDS] = {0};
+	uint64_t mask[TASK_CPU_WORDS] = {0};
 
 	if (SYS3(__NR_sched_getaffinity, where, sizeof(mask), mask) > 0)
 		SYS3(__NR_sched_setaffinity, tid, sizeof(mask), mask);

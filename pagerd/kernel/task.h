@@ -7,6 +7,14 @@
 
 #include "base/types.h"
 
+#define TASK_CPU_WORDS 16u
+
+/* Where and when the kernel lets a thread run. A new thread has it from who makes it. */
+struct task_turn {
+	uint64_t cpus[TASK_CPU_WORDS];
+	int policy, nice;
+};
+
 typedef bool task_fn(int tid, void *arg); /* false ends */
 
 int task_each(task_fn *fn, void *arg); /* 0 or -errno */
@@ -30,6 +38,11 @@ int task_cpu(int tid); /* CPU it last ran on, or -errno */
 
 /* The CPUs that the caller may run on, at most `max` of them; CPU 0 where it cannot be told. */
 unsigned task_cpus(unsigned *cpu, unsigned max);
+
+bool task_turn_note(struct task_turn *t); /* of the caller; false: it cannot be told */
+/* The caller runs like this from now on, as far as the kernel lets it; false: not in all. */
+bool task_turn_take(const struct task_turn *t);
+bool task_is_idle(const struct task_turn *t); /* runs when nobody else wants to */
 
 /* Where the kernel refuses (the CPU has gone, a cpuset forbids it), who is meant stays where it is. */
 void task_pin(int tid, unsigned cpu);  /* that thread (0: the caller), to this one */
