@@ -43,12 +43,14 @@ static struct {
 	struct span_set fresh; /* under construction; what it has no room for is left out */
 	struct span_set unfit; /* the same, of what is refused */
 	char *text;
+	char *witness;	  /* never touched: its soft-dirty bit is that of its mapping */
 	pc_ns smaps_at;	  /* not before */
 	pc_ns refused_until;
 	uint64_t unknown; /* bytes met in this walk whose flags have not been seen */
 	bool strays;	  /* the walk gives back what forkless_lost() tells of */
 	bool threads_ok;
 	bool soft_dirty; /* the kernel has it: it was seen, and does not go */
+	bool cleared;	 /* the program has cleared such bits */
 	uint32_t walk;
 	unsigned own_count;
 	int own[OWN_MAX];
@@ -70,7 +72,8 @@ int discover_start(void)
 	    !set_start(&disco.refused, "refused") || !set_start(&disco.fresh, "fresh") ||
 	    !set_start(&disco.unfit, "unfit"))
 		return -ENOMEM;
-	disco.text = pool_map(TEXT_BYTES, "maps");
+	disco.witness = pool_map(PC_PAGE, "witness");
+	disco.text = disco.witness ? pool_map(TEXT_BYTES, "maps") : NULL;
 	return disco.text ? 0 : -ENOMEM;
 }
 
@@ -238,7 +241,7 @@ static bool note_area(const struct vma *v, void *arg)
 	pc_addr start;
 
 	(void)arg;
-	if (!plain_anonymous(v) || ours(v))
+	if (!plain_anonymous(v) || ours(v) || disco.cleared)
 		return true;
 	if (!span_hits(&disco.known, v->start, v->end)) {
 		if (!span_hits(&disco.refused, v->start, v->end))
@@ -271,19 +274,6 @@ static int walk(int fd, bool smaps, vma_fn *fn)
 	return vma_walk(fd, smaps, disco.text, TEXT_BYTES, fn, NULL);
 }
 
-/* Once more where the flag was first seen in it: of what came before, nothing was known. */
-static int read_flags(void)
-{
-	bool had;
-	int err;
-
-	do {
-		had = disco.soft_dirty;
-		err = walk(world.smaps, true, note_known);
-	} while (!err && disco.soft_dirty != had);
-	return err;
-}
-
 /* Reads all flags. Its length in time decides when it may be done again. */
 static int learn_flags(pc_ns now)
 {
@@ -293,7 +283,7 @@ static int learn_flags(pc_ns now)
 	disco.strays = forkless_lost();
 	if (disco.strays)
 		forkless_seek();
-	err = read_flags();
+	err = walk(world.smaps, true, note_known);
 	if (err && disco.strays)
 		forkless_lose();
 	took = sys_thread_cpu() - start;
@@ -318,10 +308,25 @@ int discover_strays(pc_ns now, bool must)
 	return err;
 }
 
+/*
+ * Who has cleared the bits once will again, of what is mapped by then. What is away was not written to
+ * since, and what comes home shows the bit: nothing more need be done than to take no more.
+ */
+static void look_for_trackers(void)
+{
+	int dirtied = pagemap_dirtied(&world.pagemap, (pc_addr)disco.witness);
+
+	if (dirtied > 0)
+		disco.soft_dirty = true;
+	disco.cleared = disco.soft_dirty && !dirtied;
+}
+
 static int find_areas(void)
 {
-	int err = walk(world.maps, false, note_area);
+	int err;
 
+	look_for_trackers();
+	err = walk(world.maps, false, note_area);
 	if (err)
 		return err;
 	swap_sets(&disco.areas, &disco.fresh);

@@ -10,10 +10,10 @@
  *
  *         Left out: anything but private anonymous rw- memory without a protection key and with
  *         known harmless flags; where mappings have the soft-dirty flag, those without it, for the
- *         program tracks them by bits that are lost with a page that leaves (as of when smaps was
- *         read); stacks, thread control blocks and thread-local storage, but not what lies above them
- *         in the same mapping (state/thread.h); what hooks excluded; the pager itself and the
- *         library's own pages.
+ *         program tracks them by bits that are lost with a page that leaves, and all once it is seen
+ *         to clear such bits (a page of ours has lost its own); stacks, thread control blocks and
+ *         thread-local storage, but not what lies above them in the same mapping (state/thread.h);
+ *         what hooks excluded; the pager itself and the library's own pages.
  *
  *         Threads that were made without our pthread_create are found here too. One whose control
  *         block cannot be known makes the pager keep its hands off for as long as it lives

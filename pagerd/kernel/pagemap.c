@@ -9,6 +9,7 @@
 #include <fcntl.h>
 
 /* Bits of an entry: Documentation/admin-guide/mm/pagemap.rst. */
+#define ENTRY_DIRTIED	(1ull << 55)
 #define ENTRY_EXCLUSIVE (1ull << 56)
 #define ENTRY_PROTECTED (1ull << 57)
 #define ENTRY_FILE	(1ull << 61)
@@ -148,17 +149,27 @@ static int scan_occupied(const struct pagemap *pm, pc_addr page)
 	return (int)sys_ioctl(pm->fd, PAGEMAP_SCAN, &a);
 }
 
-int pagemap_occupied(const struct pagemap *pm, pc_addr page)
+/* 1 where the entry has one of these bits, 0, -errno. */
+static int entry_has(const struct pagemap *pm, pc_addr page, uint64_t bits)
 {
 	uint64_t entry;
-	long n;
+	long n = sys_pread(pm->fd, &entry, sizeof(entry), page / PC_PAGE * sizeof(entry));
 
-	if (pm->way == PAGEMAP_SCANNED)
-		return scan_occupied(pm, page);
-	n = sys_pread(pm->fd, &entry, sizeof(entry), page / PC_PAGE * sizeof(entry));
 	if (n != sizeof(entry))
 		return n < 0 ? (int)n : -EIO;
-	return (entry & (ENTRY_PRESENT | ENTRY_SWAPPED)) != 0;
+	return (entry & bits) != 0;
+}
+
+int pagemap_occupied(const struct pagemap *pm, pc_addr page)
+{
+	if (pm->way == PAGEMAP_SCANNED)
+		return scan_occupied(pm, page);
+	return entry_has(pm, page, ENTRY_PRESENT | ENTRY_SWAPPED);
+}
+
+int pagemap_dirtied(const struct pagemap *pm, pc_addr page)
+{
+	return entry_has(pm, page, ENTRY_DIRTIED);
 }
 
 static void count(pc_addr start, pc_addr end, void *arg)

@@ -42,6 +42,12 @@ int pagemap_unshared(const struct pagemap *pm, pc_addr start, pc_addr end,
 int pagemap_occupied(const struct pagemap *pm, pc_addr page);
 
 /*
+ * 1 where the page's soft-dirty bit is set, which it is in all of a mapping that was made since the
+ * program last cleared those bits; 0 where not, and where the kernel has none; -errno.
+ */
+int pagemap_dirtied(const struct pagemap *pm, pc_addr page);
+
+/*
  * The same for pages that are in memory, private anonymous, of this process alone, and
  * write-protected through a userfaultfd: nobody has written to them since they became so.
  */

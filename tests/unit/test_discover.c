@@ -48,6 +48,7 @@ static struct {
 	unsigned walks;
 	unsigned entered, inside, most; /* the gate; units looked for since; the most at once */
 	unsigned reads;	  /* those of smaps */
+	int dirtied;	  /* the pager's own page */
 	const char *text; /* of smaps, instead of the one mapping */
 } played;
 
@@ -58,6 +59,7 @@ bool __wrap_task_is_kernel_made(int tid);
 bool __wrap_task_alive(int tid);
 int __wrap_vma_walk(int fd, bool smaps, char *buf, size_t size, vma_fn *fn, void *arg);
 bool __wrap_uffd_pending(const struct uffd *u);
+int __wrap_pagemap_dirtied(const struct pagemap *pm, pc_addr page);
 void __wrap_gate_enter(struct rwgate *g, unsigned slot);
 void __real_gate_enter(struct rwgate *g, unsigned slot);
 struct unit *__wrap_range_ensure(pc_addr addr);
@@ -139,6 +141,13 @@ bool __wrap_uffd_pending(const struct uffd *u)
 {
 	(void)u;
 	return !played.quiet || !played.quiet--;
+}
+
+int __wrap_pagemap_dirtied(const struct pagemap *pm, pc_addr page)
+{
+	(void)pm;
+	assert_int_not_equal(page, 0);
+	return played.dirtied;
 }
 
 void __wrap_gate_enter(struct rwgate *g, unsigned slot)
@@ -614,14 +623,34 @@ static void test_where_no_mapping_is_soft_dirty_none_is_tracked(void **unused)
 	assert_int_equal(areas_of(WITHOUT), 1);
 }
 
-/* Whatever has the flag, wherever it lies; it says that the kernel knows it. */
-static void test_what_lost_its_soft_dirty_flag_is_no_area(void **unused)
+/* Only smaps says then that the kernel has the flag, by whatever was mapped since. */
+static void test_who_had_begun_to_track_before_the_first_look_keeps_all(void **unused)
 {
 	(void)unused;
 	assert_int_equal(areas_of(WITHOUT SHOWS), 0);
+	assert_int_equal(areas_of(WITH), 0);
+}
+
+static void test_what_lost_its_soft_dirty_flag_is_no_area(void **unused)
+{
+	(void)unused;
+	played.dirtied = 1;
 	assert_int_equal(areas_of(WITHOUT WITH), 1);
 	assert_int_equal(discover_areas()->span[0].start, 0x7f0000600000);
 	assert_int_equal(areas_of(WITHOUT), 0);
+	assert_int_equal(reads_by_walks(2 * PC_SEC), 0);
+}
+
+/* Whatever is mapped after that, though it has the flag; flags are not read for it. */
+static void test_who_has_begun_to_track_keeps_all(void **unused)
+{
+	(void)unused;
+	played.dirtied = 1;
+	assert_int_equal(areas_of(WITH), 1);
+	played.dirtied = -EIO;
+	assert_int_equal(areas_of(WITH), 1);
+	played.dirtied = 0;
+	assert_int_equal(areas_of(WITH), 0);
 	assert_int_equal(reads_by_walks(2 * PC_SEC), 0);
 }
 
@@ -660,8 +689,10 @@ int main(void)
 	    TEST(test_smaps_is_read_once_for_what_is_refused),
 	    TEST(test_what_was_refused_is_asked_for_again_after_a_while),
 	    TEST(test_where_no_mapping_is_soft_dirty_none_is_tracked),
-	    /* The last: what is known of the kernel is not forgotten. */
+	    /* In this order, and last: what is known of the kernel is not forgotten. */
+	    TEST(test_who_had_begun_to_track_before_the_first_look_keeps_all),
 	    TEST(test_what_lost_its_soft_dirty_flag_is_no_area),
+	    TEST(test_who_has_begun_to_track_keeps_all),
 	};
 
 	if (stats_segment_bytes() > sizeof(segment))

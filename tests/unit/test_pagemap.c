@@ -292,6 +292,25 @@ static void pages_of_a_living_child_are_shared(void **state)
 	munmap(unit, PC_UNIT);
 }
 
+/* Most kernels have none: a file is read in place of the kernel's. */
+static void soft_dirty_bits_are_read(void **state)
+{
+	const uint64_t entry[] = {~(1ull << 55), 1ull << 55};
+	FILE *f = tmpfile();
+	struct pagemap played = {.way = PAGEMAP_READ};
+
+	(void)state;
+	assert_non_null(f);
+	played.fd = fileno(f);
+	assert_int_equal(pwrite(played.fd, entry, sizeof(entry), 0), sizeof(entry));
+	assert_int_equal(pagemap_dirtied(&played, 0), 0);
+	assert_int_equal(pagemap_dirtied(&played, PC_PAGE), 1);
+	assert_int_equal(pagemap_dirtied(&played, 2 * PC_PAGE), -EIO);
+	fclose(f);
+	played.fd = -1;
+	assert_int_equal(pagemap_dirtied(&played, 0), -EBADF);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +325,7 @@ int main(void)
 	    cmocka_unit_test(pages_of_a_living_child_are_shared),
 	    cmocka_unit_test(errors_are_told),
 	    cmocka_unit_test(protection_is_seen),
+	    cmocka_unit_test(soft_dirty_bits_are_read),
 	};
 	char here = 1;
 	int failed, read;

@@ -1133,6 +1133,7 @@ bool __wrap_task_is_zombie(int tid);
 bool __wrap_task_alive(int tid);
 int __wrap_task_cpu(int tid);
 int64_t __wrap_pressure_anon(const struct pressure *p);
+int __wrap_pagemap_dirtied(const struct pagemap *pm, pc_addr page);
 
 _Noreturn void __wrap_pc_fatal(const char *what, uint64_t fact1, uint64_t fact2)
 {
@@ -1176,6 +1177,14 @@ bool __wrap_task_alive(int tid)
 int __wrap_task_cpu(int tid)
 {
 	return (int)actors_roll(PAGERS + 1) + (tid & 0);
+}
+
+/* Nobody clears such bits. The page asked about is the pager's own, which the model does not have. */
+int __wrap_pagemap_dirtied(const struct pagemap *pm, pc_addr page)
+{
+	(void)pm;
+	(void)page;
+	return 1;
 }
 
 int64_t __wrap_pressure_anon(const struct pressure *p)
