@@ -62,7 +62,7 @@ void thread_creating(bool (*alive)(int tid))
 {
 	add_seq(&threads.creating, 1u);			    /* pairs with thread_being_made */
 	while (!await_zero(&threads.taking, TAKE_PATIENCE)) /* pairs with thread_take_begin */
-		if (!alive(load_relaxed(&threads.taker)))
+		if (!alive(threads.taker))
 			return;
 }
 
@@ -78,7 +78,7 @@ bool thread_being_made(void)
 
 bool thread_take_begin(int tid)
 {
-	store_relaxed(&threads.taker, tid);
+	threads.taker = tid;	       /* nobody asks for it before `taking` is set */
 	store_seq(&threads.taking, 1); /* pairs with thread_creating */
 	if (!thread_being_made() && !thread_overflowed())
 		return true;

@@ -1367,6 +1367,9 @@ long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 
 	if (is_about_memory(nr, (pc_addr)a, (size_t)b))
 		return __real_sys_call(nr, a, b, c, d, e, f);
+	/* Who asks for its own number meets nobody. */
+	if (nr == __NR_gettid)
+		return 1000;
 	actor_yield();
 	ret = serve_call(nr, a, b, c, d);
 	actor_yield();
