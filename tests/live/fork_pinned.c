@@ -140,7 +140,7 @@ static void *in_batch(void *unused)
 
 static void *nice_and_idle(void *unused)
 {
-	HOST_CHECK(setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10) == 0);
+	HOST_CHECK(setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19) == 0);
 	take_policy(SCHED_IDLE);
 	fork_once();
 	return unused;
