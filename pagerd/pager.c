@@ -702,6 +702,7 @@ static void look_around(void)
 	if (now - crew.looked_at < PC_SEC)
 		return;
 	crew.looked_at = now;
+	clock_settle();
 	if (discover_deserted())
 		store_release(&crew.stop, 1);
 	else if (crew.active)

@@ -12,6 +12,8 @@
 #define RATE_SHIFT 32
 #define SETTLE_MIN (10 * PC_MS)
 #define PAIR_TRIES 5
+#define TRUSTED	   (4 * PC_SEC) /* how long an anchor is, which is set each second */
+#define AHEAD_MAX  PC_MS	/* more is not slewed but corrected */
 
 /* A counter value and the time at which it was read. */
 struct pair {
@@ -19,10 +21,20 @@ struct pair {
 	pc_ns at;
 };
 
-static struct pair origin;
-static uint64_t rate; /* ns per tick << RATE_SHIFT */
-static uint32_t settled;
-static bool has_tsc; /* as found by clock_start(): written before there are readers */
+/* Time from there on. */
+struct anchor {
+	uint64_t ticks;
+	pc_ns at;
+	uint64_t rate; /* ns per tick << RATE_SHIFT */
+};
+
+/* The one that counts is anchor[anchors % 2]; the next is written to the other. */
+static struct anchor anchor[2];
+static uint32_t anchors;
+static uint32_t settled; /* it may be gone by */
+static struct pair last; /* of who settles, and */
+static uint64_t rate;	 /* what it found then; 0: nothing */
+static bool has_tsc;	 /* as found by clock_start(): written before there are readers */
 
 /* A process may have forbidden itself the counter: reading it would then raise SIGSEGV. */
 static bool tsc_allowed(void)
@@ -60,41 +72,108 @@ static struct pair read_pair(void)
 	return best;
 }
 
+/* Each word in this order, so that who reads one of the next anchor sees that it is the next. */
+static void publish(struct anchor next)
+{
+	const uint32_t n = load_relaxed(&anchors) + 1;
+	struct anchor *a = &anchor[n % 2];
+
+	store_release(&a->ticks, next.ticks);
+	store_release(&a->at, next.at);
+	store_release(&a->rate, next.rate);
+	store_release(&anchors, n); /* pairs with current() */
+}
+
+static struct anchor current(void)
+{
+	struct anchor a;
+	uint32_t n;
+
+	do {
+		n = load_acquire(&anchors); /* pairs with publish() */
+		a.ticks = load_acquire(&anchor[n % 2].ticks);
+		a.at = load_acquire(&anchor[n % 2].at);
+		a.rate = load_acquire(&anchor[n % 2].rate);
+	} while (load_relaxed(&anchors) != n);
+	return a;
+}
+
+/* False long after the anchor, which is what ticks before it are, too. */
+static bool time_at(struct anchor a, uint64_t ticks, pc_ns *at)
+{
+	const unsigned __int128 ns = ((unsigned __int128)(ticks - a.ticks) * a.rate) >> RATE_SHIFT;
+
+	*at = a.at + (pc_ns)ns;
+	return ns <= TRUSTED;
+}
+
 void clock_start(void)
 {
 	store_release(&settled, 0u);
 	has_tsc = clock_has_tsc();
+	rate = 0;
 	if (has_tsc)
-		origin = read_pair();
+		last = read_pair();
+}
+
+/* 0 where the counter has stood still, or gone back. */
+static uint64_t rate_until(struct pair now)
+{
+	uint64_t ns = now.at - last.at, ticks = now.ticks - last.ticks;
+
+	if ((int64_t)ticks <= 0)
+		return 0;
+	/* Halving both keeps their ratio, and 32 bits of it are plenty. */
+	for (; ns >> RATE_SHIFT; ns >>= 1)
+		ticks >>= 1;
+	return ticks ? (ns << RATE_SHIFT) / ticks : 0;
+}
+
+/* No slewing does more: the machine was suspended, or has moved. */
+static bool jumped(uint64_t was, uint64_t is)
+{
+	return PC_MAX(was, is) - PC_MIN(was, is) > was / 64;
+}
+
+/* Where the clock has gone ahead it goes on from there, and slower, to be right in a second. */
+static struct anchor anchor_at(struct pair now)
+{
+	struct anchor next = {now.ticks, now.at, rate};
+	pc_ns shown;
+
+	if (time_at(current(), now.ticks, &shown) && time_since(now.at, shown) <= AHEAD_MAX) {
+		next.at = PC_MAX(now.at, shown);
+		next.rate -= rate * (next.at - now.at) / PC_SEC;
+	}
+	return next;
 }
 
 void clock_settle(void)
 {
+	const uint64_t before = rate;
 	struct pair now;
-	uint64_t ns, ticks;
 
-	if (!has_tsc || load_relaxed(&settled))
+	if (!has_tsc)
 		return;
 	now = read_pair();
-	ns = now.at - origin.at;
-	ticks = now.ticks - origin.ticks;
-	if (ns < SETTLE_MIN)
+	if (now.at - last.at < SETTLE_MIN)
 		return;
-	/* Halving both keeps their ratio, and 32 bits of it are plenty. */
-	for (; ns >> RATE_SHIFT; ns >>= 1)
-		ticks >>= 1;
-	if (!ticks)
-		return;
-	rate = (ns << RATE_SHIFT) / ticks;
-	store_release(&settled, 1u); /* pairs with clock_now() */
+	rate = rate_until(now);
+	if (before && jumped(before, rate))
+		rate = 0;
+	if (rate)
+		publish(anchor_at(now));
+	store_release(&settled, rate != 0); /* pairs with clock_now() */
+	last = now;
 }
 
 pc_ns clock_now(void)
 {
-	uint64_t ticks;
+	struct anchor a;
+	pc_ns now;
 
 	if (!load_acquire(&settled)) /* pairs with clock_settle() */
 		return sys_monotonic();
-	ticks = __builtin_ia32_rdtsc() - origin.ticks;
-	return origin.at + (pc_ns)(((unsigned __int128)ticks * rate) >> RATE_SHIFT);
+	a = current();
+	return time_at(a, __builtin_ia32_rdtsc(), &now) ? now : sys_monotonic();
 }

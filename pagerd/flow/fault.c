@@ -299,7 +299,7 @@ static void keep(struct fault_thread *t, const struct uffd_event *fault, enum re
 static void answer(struct fault_thread *t, const struct uffd_event *fault)
 {
 	const unsigned shard = t->restorer.shard;
-	pc_ns start = clock_now(), end;
+	pc_ns start = clock_now(), end, took;
 	enum restore_result res;
 
 	if (fault->wp)
@@ -314,13 +314,14 @@ static void answer(struct fault_thread *t, const struct uffd_event *fault)
 	if (t->restorer.quiet)
 		share_rest(t);
 	end = clock_now();
-	OBSERVE(shard, fault_all, end - start);
+	took = time_since(start, end);
+	OBSERVE(shard, fault_all, took);
 	if (fault->wp)
-		OBSERVE(shard, fault_wp, end - start);
+		OBSERVE(shard, fault_wp, took);
 	else
-		OBSERVE(shard, fault_missing, end - start);
+		OBSERVE(shard, fault_missing, took);
 	share_rest(t);
-	if (++t->since_sample >= SAMPLE_EVERY || start - t->last_fault > SAMPLE_PAUSE)
+	if (++t->since_sample >= SAMPLE_EVERY || time_since(t->last_fault, start) > SAMPLE_PAUSE)
 		sample(t, fault->thread);
 	t->last_fault = end;
 }
@@ -328,7 +329,7 @@ static void answer(struct fault_thread *t, const struct uffd_event *fault)
 static void count_try(struct pending_fault *p, enum restore_result why, pc_ns now)
 {
 	p->is_short = why == RESTORE_SHORT;
-	if (now - p->counted_at < (p->is_short ? RESTORE_SHORT_WAIT : PENDING_COUNT))
+	if (time_since(p->counted_at, now) < (p->is_short ? RESTORE_SHORT_WAIT : PENDING_COUNT))
 		return;
 	p->counted_at = now;
 	if (p->is_short && ++p->shorts == RESTORE_SHORT_TRIES)
@@ -344,7 +345,7 @@ static void retry_pending(struct fault_thread *t)
 		const pc_ns now = clock_now();
 		enum restore_result res;
 
-		if (p->is_short && now - p->counted_at < RESTORE_SHORT_WAIT)
+		if (p->is_short && time_since(p->counted_at, now) < RESTORE_SHORT_WAIT)
 			continue;
 		res = serve(t, &p->fault);
 		if (res == RESTORE_DONE) {

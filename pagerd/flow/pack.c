@@ -161,7 +161,7 @@ static void pack_slot(struct packer *p, uint32_t slot)
 	ADD(SHARD, compress_bytes_in, PC_PAGE);
 	g->slot = slot;
 	g->kind = codec_pack(&p->lz4, page, p->out[p->count], world.keep_below, &g->len, &g->word);
-	OBSERVE(SHARD, pack, clock_now() - start);
+	OBSERVE(SHARD, pack, clock_since(start));
 	if (g->kind == CODEC_PACKED && to_be_verified(p) && !verified(p, p->count, page))
 		g->kind = CODEC_POOR;
 	if (g->kind == CODEC_POOR) {

@@ -80,7 +80,7 @@ static bool is_there(pc_addr at)
 static void look_again(struct restorer *r, pc_addr at)
 {
 	const pc_ns now = clock_now();
-	const bool soon = now - r->sent_at < SENT_BACK_SOON;
+	const bool soon = time_since(r->sent_at, now) < SENT_BACK_SOON;
 
 	r->sent_back = soon && r->sent_from == at ? r->sent_back + 1 : 0;
 	r->sent_from = at;
@@ -99,7 +99,7 @@ static void unpack_packed(struct restorer *r, page_word w, pc_addr at, uint8_t *
 
 	if (!in.bytes || codec_unpack(in.bytes, in.len, to))
 		pc_fatal("a packed page is corrupt", at, w);
-	OBSERVE(r->shard, unpack, clock_now() - t);
+	OBSERVE(r->shard, unpack, clock_since(t));
 }
 
 static void unpack_word(struct restorer *r, page_word w, pc_addr at, uint8_t *to)
@@ -446,7 +446,7 @@ static enum restore_result restore_packed(struct restorer *r, struct unit *u, un
 	if (res != RESTORE_DONE)
 		return res;
 	ADD(r->shard, restore_around, b.end - b.first - 1);
-	stats_observe_n(r->shard, PC_H_restore_page, (clock_now() - now) / (b.end - b.first),
+	stats_observe_n(r->shard, PC_H_restore_page, clock_since(now) / (b.end - b.first),
 			b.end - b.first);
 	return RESTORE_DONE;
 }
@@ -601,7 +601,7 @@ void restore_rest(struct restorer *r, pc_addr base, unsigned first)
 	if (!away)
 		return;
 	ADD(r->shard, restore_around, REST_BATCH);
-	stats_observe_n(r->shard, PC_H_restore_page, (clock_now() - start) / REST_BATCH, REST_BATCH);
+	stats_observe_n(r->shard, PC_H_restore_page, clock_since(start) / REST_BATCH, REST_BATCH);
 }
 
 /* ---- a whole range, for drains ------------------------------------------------------------- */

@@ -563,7 +563,7 @@ static void move_out(struct take *t, unsigned i, unsigned end)
 
 		res = move_pages(SHARD, MOVE_OUT, staging_slot_addr(staging_slot(t->chunk, i)),
 				 addr_of(t, i), len, &done, &error);
-		OBSERVE(SHARD, take_call, clock_now() - start);
+		OBSERVE(SHARD, take_call, clock_since(start));
 		COUNT(SHARD, take_calls);
 		ADD(SHARD, take_pages, done / PC_PAGE);
 		ADD(SHARD, pages_staged, done / PC_PAGE);
@@ -721,7 +721,7 @@ static void collect_inside(struct take *t, unsigned i, unsigned end, pc_ns now)
 		}
 		t->stop = !shed_collect(t->unit, t->chunk, first, i, gone);
 		stage_gone(t, first, i, gone);
-		OBSERVE(SHARD, take_call, clock_now() - start);
+		OBSERVE(SHARD, take_call, clock_since(start));
 	}
 }
 

@@ -43,13 +43,16 @@ static struct {
 	bool no_work;	  /* the work thread is refused for the moment */
 	bool counted;	  /* there was a segment when the first work thread was made */
 	unsigned works;
-	int64_t maps; /* that the process may have */
+	int64_t maps;	  /* that the process may have */
+	uint32_t settled; /* how often the clock was */
 } played = {.maps = 40000};
 
 int __real_crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg);
 int __wrap_crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg);
 int64_t __wrap_pressure_max_map_count(void);
 pc_ns __wrap_sys_cpu_of(int tid);
+void __real_clock_settle(void);
+void __wrap_clock_settle(void);
 
 int __wrap_crew_start(struct crew_member *m, const char *use, int (*fn)(void *), void *arg)
 {
@@ -75,6 +78,12 @@ pc_ns __wrap_sys_cpu_of(int tid)
 {
 	(void)tid;
 	return PC_SEC;
+}
+
+void __wrap_clock_settle(void)
+{
+	add_relaxed(&played.settled, 1u);
+	__real_clock_settle();
 }
 
 static enum pc_run_state state(void)
@@ -199,6 +208,19 @@ static void test_one_that_cannot_for_the_moment_is_no_end(void **unused)
 	assert_true(load_acquire(&played.begun) > PAGERS);
 }
 
+static bool has_settled_again(void)
+{
+	return load_relaxed(&played.settled) >= 2;
+}
+
+static void test_the_clock_is_settled_again_and_again(void **unused)
+{
+	(void)unused;
+	store_relaxed(&played.settled, 0u);
+	state_once(has_settled_again);
+	assert_true(has_settled_again());
+}
+
 static void fork_in_parent(bool no_work)
 {
 	played.no_work = no_work;
@@ -311,6 +333,7 @@ int main(void)
 	    cmocka_unit_test(test_none_runs_when_one_cannot),
 	    cmocka_unit_test(test_all_run_the_next_time),
 	    cmocka_unit_test(test_one_that_cannot_for_the_moment_is_no_end),
+	    cmocka_unit_test(test_the_clock_is_settled_again_and_again),
 	    cmocka_unit_test(test_forks_ask_again_for_the_work_thread),
 	    cmocka_unit_test(test_a_child_counts_the_time_of_its_own_pagers),
 	    cmocka_unit_test(test_a_pause_is_not_ended_by_a_fork),
