@@ -13,7 +13,7 @@
 
 #define STACK_BYTES  (256ul << 10)
 #define FREEZE_MAX   400u     /* switches */
-#define SWITCHES_MAX 4000000u /* a run that needs more is going in circles */
+#define SWITCHES_MAX 12000000u /* a run that needs more is going in circles */
 
 struct actor {
 	const char *name;
