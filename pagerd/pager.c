@@ -1072,8 +1072,8 @@ void pager_continue(int paused)
  */
 static bool nobody_looks(void)
 {
-	for (unsigned i = 0; i < LOOK_WAITS && load_seq(&host.looking);
-	     i++) /* pairs with pager_holds */
+	/* pairs with pager_holds */
+	for (unsigned i = 0; i < LOOK_WAITS && load_seq(&host.looking); i++)
 		sys_nap(PC_MS);
 	return !load_seq(&host.looking);
 }

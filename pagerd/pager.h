@@ -163,7 +163,8 @@ void pager_include(pc_addr start, pc_addr end);
  * Thread births. Between pager_thread_creating(), which waits for what is being taken, and
  * pager_thread_born() nothing is taken from any memory, so that a stack and thread control block that
  * the pager has not seen cannot leave. The new thread itself calls pager_thread_born(), first of all;
- * the creator pager_thread_unborn() if there will be none. `thread_pointer` and `stack` lie in the mapping that is excluded until the thread is gone.
+ * the creator pager_thread_unborn() if there will be none. `thread_pointer` and `stack` lie in the
+ * mapping that is excluded until the thread is gone.
  */
 void pager_thread_creating(void);
 void pager_thread_unborn(void);

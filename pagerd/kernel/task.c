@@ -149,6 +149,9 @@ bool task_turn_take(const struct task_turn *t)
 
 	if (!task_turn_note(&now))
 		return false;
+	/* As after most forks: nothing was changed, and need not be looked at again. */
+	if (memcmp(&now, t, sizeof(now)) == 0)
+		return true;
 	if (memcmp(now.cpus, t->cpus, sizeof(t->cpus)) != 0)
 		SYS3(__NR_sched_setaffinity, 0, sizeof(t->cpus), t->cpus);
 	if (now.policy != t->policy)

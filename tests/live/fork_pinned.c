@@ -4,8 +4,9 @@
  * program is left alone, until the pager is made anew by another one.
  */
 #include "host.h"
+#include "support/rights.h"
+#include "support/tasks.h"
 
-#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -13,11 +14,9 @@
 
 #define LEN	(4 * MIB)
 #define SEED	7
-#define NAME	"predicomp\n"
+#define NAME	"Name:\tpredicomp\n"
 #define THREADS 256
 #define WAIT_MS 20000 /* for the pager to be there again */
-
-int capset(cap_user_header_t header, const cap_user_data_t data); /* no header has it */
 
 struct turn {
 	cpu_set_t cpus;
@@ -31,16 +30,14 @@ struct turns {
 
 static bool is_ours(const char *tid)
 {
-	char path[300], name[32] = "";
-	FILE *comm;
+	FILE *status = task_status(tid);
+	char name[32] = "";
 
-	snprintf(path, sizeof(path), "/proc/self/task/%s/comm", tid);
-	comm = fopen(path, "r");
-	if (!comm)
+	if (!status)
 		return false;
-	if (!fgets(name, sizeof(name), comm))
+	if (!fgets(name, sizeof(name), status))
 		name[0] = 0;
-	fclose(comm);
+	fclose(status);
 	return strcmp(name, NAME) == 0;
 }
 
@@ -51,17 +48,16 @@ static int by_bytes(const void *a, const void *b)
 
 static struct turns find_turns(void)
 {
-	DIR *tasks = opendir("/proc/self/task");
+	DIR *tasks = tasks_open();
 	struct turns all;
-	const struct dirent *entry;
+	const char *task;
 
-	HOST_CHECK(tasks);
 	memset(&all, 0, sizeof(all));
-	while ((entry = readdir(tasks)) != NULL) {
+	while ((task = tasks_next(tasks)) != NULL) {
 		struct turn *t = &all.turn[all.count];
-		const pid_t tid = atoi(entry->d_name);
+		const pid_t tid = atoi(task);
 
-		if (entry->d_name[0] == '.' || !is_ours(entry->d_name))
+		if (!is_ours(task))
 			continue;
 		HOST_CHECK(++all.count < THREADS);
 		sched_getaffinity(tid, sizeof(t->cpus), &t->cpus);
@@ -146,25 +142,12 @@ static void *nice_and_idle(void *unused)
 	return unused;
 }
 
-/* Of the calling thread. */
-static void drop_right_to_be_quicker(void)
-{
-	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct data[2];
-
-	HOST_CHECK(syscall(SYS_capget, &header, data) == 0);
-	data[0].effective &= ~(1u << CAP_SYS_NICE);
-	data[0].permitted &= ~(1u << CAP_SYS_NICE);
-	data[0].inheritable &= ~(1u << CAP_SYS_NICE);
-	HOST_CHECK(capset(&header, data) == 0);
-}
-
 static void *idle_for_good(void *at)
 {
 	const struct rlimit none = {0, 0};
 
 	HOST_CHECK(setrlimit(RLIMIT_NICE, &none) == 0);
-	drop_right_to_be_quicker();
+	rights_drop(CAP_SYS_NICE);
 	host_turn_cold(at, LEN, SEED);
 	take_policy(SCHED_IDLE);
 	fork_once();

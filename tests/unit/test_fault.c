@@ -1,7 +1,8 @@
 /*
  * Which pagers wait: some always do, however evenly the program's CPUs fault. Who is woken: also those
- * who wait for what was restored without a word. And what is kept to be tried again: for as long as a layout event is on its way, however many others come meanwhile, and while
- * there is no memory, of which the program may be about to give some back; but not for ever.
+ * who wait for what was restored without a word. And what is kept to be tried again: for as long as a
+ * layout event is on its way, however many others come meanwhile, and while there is no memory, of which
+ * the program may be about to give some back; but not for ever.
  */
 #include <setjmp.h>
 #include <stdarg.h>
