@@ -723,7 +723,6 @@ static pc_ns round_of_work(pc_ns wait)
 	look_around();
 	if (crew.active) {
 		wait = work_tick(&crew.work, sys_monotonic());
-		tables_grown();
 		show_pagers();
 		if (world.pinned)
 			leave_pinned();

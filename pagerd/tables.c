@@ -12,12 +12,10 @@
 
 #define MEMORY_MIN  (1ull << 30)
 #define SPARE_UNITS 4096u /* for memory spread thinly over the address space */
-#define DUMP_AHEAD  (64 * PC_UNIT)
 
 struct region {
 	void *at;
 	size_t bytes;
-	pc_addr undumped; /* from here on it is left out of core dumps; 0: nowhere */
 };
 
 static struct {
@@ -29,7 +27,7 @@ static struct {
 static bool reserve(struct region *r, size_t bytes, const char *use)
 {
 	r->bytes = bytes;
-	r->at = pool_map(bytes, use);
+	r->at = pool_reserve(bytes, use);
 	return r->at != NULL;
 }
 
@@ -55,67 +53,47 @@ static int reserve_all(uint64_t memory)
 /* Demand-zero again. Never registered, so this raises no event. */
 static int empty(const struct region *r)
 {
-	return (int)sys_madvise((pc_addr)r->at, r->bytes, MADV_DONTNEED);
+	return pool_empty(r->at, r->bytes);
 }
 
 static void give_back(void *start, size_t bytes)
 {
-	sys_madvise((pc_addr)start, bytes, MADV_DONTNEED);
-}
-
-/* ---- what of them a core dump has ------------------------------------------------------------- */
-
-static pc_addr end_of(const struct region *r)
-{
-	return (pc_addr)r->at + r->bytes;
-}
-
-static void leave_undumped(struct region *r, pc_addr from)
-{
-	r->undumped = 0;
-	if (from < end_of(r) && !sys_madvise(from, end_of(r) - from, MADV_DONTDUMP))
-		r->undumped = from;
-}
-
-/* Well ahead of what is in use, for this is not called at every page; where refused, again then. */
-static void dump_more(struct region *r, pc_addr start, uint64_t used)
-{
-	pc_addr to = PC_MIN(start + 2 * used + DUMP_AHEAD, end_of(r));
-
-	if (!r->undumped || start + used + DUMP_AHEAD / 2 < r->undumped || to <= r->undumped)
-		return;
-	if (!sys_madvise(r->undumped, to - r->undumped, MADV_DODUMP))
-		r->undumped = to;
-}
-
-void tables_grown(void)
-{
-	dump_more(&tables.slots, staging_slot_addr(0), (uint64_t)staging_limit() * PC_UNIT);
-	dump_more(&tables.store, (pc_addr)tables.store.at, store_reach());
+	pool_empty(start, bytes);
 }
 
 /* ---- starting and stopping -------------------------------------------------------------------- */
 
-int tables_start(uint64_t memory)
+static int empty_all(void)
 {
-	int err = tables.store.at ? 0 : reserve_all(memory);
+	int err = empty(&tables.units);
 
-	if (!err)
-		err = empty(&tables.units);
 	if (!err)
 		err = empty(&tables.chunks);
 	if (!err)
 		err = empty(&tables.slabs);
 	if (!err)
 		err = empty(&tables.store);
+	return err;
+}
+
+/* What they had committed before they commit again, which costs a call or two for each step. */
+static bool start_all(void)
+{
+	return range_start(tables.units.at, tables.max_units, pool_commit) &&
+	       staging_start(tables.slots.at, tables.chunks.at, tables.max_chunks, pool_commit) &&
+	       store_start(tables.store.at, tables.store_max, tables.slabs.at, give_back,
+			   pool_commit);
+}
+
+int tables_start(uint64_t memory)
+{
+	int err = tables.store.at ? 0 : reserve_all(memory);
+
+	if (!err)
+		err = empty_all();
 	if (err)
 		return err;
-	range_start(tables.units.at, tables.max_units);
-	staging_start(tables.slots.at, tables.chunks.at, tables.max_chunks);
-	store_start(tables.store.at, tables.store_max, tables.slabs.at, give_back);
-	leave_undumped(&tables.slots, staging_slot_addr(0) + DUMP_AHEAD);
-	leave_undumped(&tables.store, (pc_addr)tables.store.at + DUMP_AHEAD);
-	return 0;
+	return start_all() ? 0 : -ENOMEM;
 }
 
 static void unmap(struct region *r)
@@ -125,7 +103,7 @@ static void unmap(struct region *r)
 	r->at = NULL;
 }
 
-/* Read-only memory that was never written to is not populated when it is locked either. */
+/* Read-only memory that was never written to is not filled when it is locked either. */
 static void empty_for_good(const struct region *r)
 {
 	if (!r->at)

@@ -319,7 +319,9 @@ int main(int argc, char **argv)
 		fputs("usage: bench_codec_store [--json]\n", stderr);
 		return 2;
 	}
-	store_start(map(STORE_BYTES), STORE_BYTES, map(store_table_bytes(STORE_BYTES)), give_back);
+	if (!store_start(map(STORE_BYTES), STORE_BYTES, map(store_table_bytes(STORE_BYTES)),
+			 give_back, NULL))
+		return 1;
 	codec_start(&codec);
 	shuffle(&dice);
 	for (size_t i = 0; i < PC_ARRAY_LEN(kinds); i++)

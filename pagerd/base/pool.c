@@ -82,7 +82,8 @@ static uint32_t free_entry(void)
 	return i;
 }
 
-void *pool_map(size_t bytes, const char *use)
+/* Recorded and named, and nothing of it can be touched. */
+static void *reserve(size_t bytes, const char *use)
 {
 	const size_t whole = page_ceil(bytes) + 2 * PC_PAGE;
 	uint32_t n = free_entry();
@@ -93,14 +94,47 @@ void *pool_map(size_t bytes, const char *use)
 	at = pool_take(whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 	if (at < 0)
 		return NULL;
-	if (sys_mprotect((void *)(at + (long)PC_PAGE), page_ceil(bytes), PROT_READ | PROT_WRITE)) {
-		pool_give((void *)at, whole);
-		return NULL;
-	}
 	name_region((void *)at, whole, use);
 	pool.region[n] = (struct pc_span){(pc_addr)at, (pc_addr)at + whole};
 	store_release(&pool.count, PC_MAX(n + 1, pool.count)); /* pairs with pool_owns */
 	return (void *)(at + (long)PC_PAGE);
+}
+
+void *pool_reserve(size_t bytes, const char *use)
+{
+	void *at = reserve(bytes, use);
+
+	/* Where that is refused a core dump may be larger. */
+	if (at)
+		sys_madvise((pc_addr)at, page_ceil(bytes), MADV_DONTDUMP);
+	return at;
+}
+
+bool pool_commit(void *start, size_t bytes)
+{
+	return !sys_madvise((pc_addr)start, bytes, MADV_DODUMP) &&
+	       !sys_mprotect(start, bytes, PROT_READ | PROT_WRITE);
+}
+
+void *pool_map(size_t bytes, const char *use)
+{
+	void *at = reserve(bytes, use);
+
+	if (at && sys_mprotect(at, page_ceil(bytes), PROT_READ | PROT_WRITE)) {
+		pool_unmap(at);
+		return NULL;
+	}
+	return at;
+}
+
+int pool_empty(void *start, size_t bytes)
+{
+	int err = (int)sys_madvise((pc_addr)start, bytes, MADV_DONTNEED);
+
+	/* What is locked is kept by the kernel. */
+	if (err == -EINVAL && !SYS2(__NR_munlock, start, bytes))
+		err = (int)sys_madvise((pc_addr)start, bytes, MADV_DONTNEED);
+	return err;
 }
 
 void pool_unmap(void *at)

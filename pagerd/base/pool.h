@@ -4,7 +4,7 @@
  * WHY   The pager must never page itself, and /proc/PID/maps should say what is whose. Every
  *       private mapping of the pager that lasts comes from here, and pool_owns() answers for them.
  * DESIGN  A region is [guard page][usable][guard page], private anonymous, NORESERVE, populated on
- *       touch, named "predicomp:<use>" where the kernel allows. Up to POOL_REGIONS regions are
+ *       touch, or only reserved to be committed piece by piece (base/commit.h), named "predicomp:<use>" where the kernel allows. Up to POOL_REGIONS regions are
  *       recorded in a fixed table, which lives in .bss.
  *
  *         A program of one thread may unmap a part of its memory and map it again at the same
@@ -13,8 +13,8 @@
  *         and the libraries' part of the address space, where nothing comes to lie that is not
  *         told to, or nowhere. Each place is behind the one before; the last one's is free again
  *         when it is given back, so what comes and goes does not use that part up.
- * THREADS pool_map(), pool_unmap(), pool_take(), pool_give() by one thread at a time (start-up, the
- *         work thread, under the segment's lock any); pool_owns() by any.
+ * THREADS pool_map(), pool_reserve(), pool_unmap(), pool_take(), pool_give() by one thread at a time
+ *         (start-up, the work thread, under the segment's lock any); the others by any.
  */
 #ifndef PC_BASE_POOL_H
 #define PC_BASE_POOL_H
@@ -26,8 +26,21 @@
 /* Usable bytes, page aligned, or NULL when the kernel refuses or there is no place. */
 void *pool_map(size_t bytes, const char *use);
 
+/*
+ * The same, of which nothing can be touched, nor is in a core dump, before pool_commit(): a pipe to a
+ * crash handler would be given tens of gigabytes of zeros.
+ */
+void *pool_reserve(size_t bytes, const char *use);
+bool pool_commit(void *start, size_t bytes); /* a commit_fn; whole pages */
+
 /* Gives a region back whole; `at` is what pool_map() returned. Nobody may be using it. */
 void pool_unmap(void *at);
+
+/*
+ * Demand-zero again, and no longer locked where the program has locked all memory, for a program that
+ * does so wants to keep its own. 0 or -errno.
+ */
+int pool_empty(void *start, size_t bytes);
 
 /* mmap() where that does nobody harm: the address, or -errno. For what is not to be recorded. */
 long pool_take(size_t bytes, int prot, int flags, int fd);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/options.h"
+#include "base/pool.h"
 #include "base/stats.h"
 #include "base/sys.h"
 #include "flow/reserve.h"
@@ -219,10 +220,11 @@ bool pack_return_chunk(struct restorer *r, struct chunk *c)
 	}
 	if (load_relaxed(&c->live))
 		return false;
-	if (seal_break(c))
+	/* Else it stays read-only, and is not filled by who locks all memory. */
+	if (reserve_wants() && seal_break(c))
 		reserve_fill(c);
 	/* Not registered by now, so this raises no event. */
-	if (sys_madvise(staging_chunk_addr(c), PC_UNIT, MADV_DONTNEED))
+	if (pool_empty((void *)staging_chunk_addr(c), PC_UNIT))
 		pc_fatal("staging cannot be emptied", staging_chunk_addr(c), 0);
 	staging_free(c);
 	return true;

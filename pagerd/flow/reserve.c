@@ -3,6 +3,7 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/stats.h"
 #include "base/sys.h"
 #include "flow/move.h"
@@ -38,7 +39,7 @@ void reserve_start(void)
 void reserve_stop(void)
 {
 	if (load_relaxed(&reserve.full))
-		sys_madvise(staging_reserve_addr(0), RESERVE, MADV_DONTNEED);
+		pool_empty((void *)staging_reserve_addr(0), RESERVE);
 	forget_slots();
 }
 
@@ -98,16 +99,20 @@ static void fill_from(pc_addr chunk, unsigned want)
 	}
 }
 
+bool reserve_wants(void)
+{
+	return world.way == WAY_MOVE && load_relaxed(&reserve.full) < wanted();
+}
+
 void reserve_fill(const struct chunk *c)
 {
 	pc_addr at = staging_reserve_addr(0);
-	unsigned want = wanted();
 
-	if (world.way != WAY_MOVE || load_relaxed(&reserve.full) >= want)
+	if (!reserve_wants())
 		return;
 	if (uffd_register(&world.uffd, at, at + RESERVE))
 		return;
-	fill_from(staging_chunk_addr(c), want);
+	fill_from(staging_chunk_addr(c), wanted());
 	if (uffd_unregister(&world.uffd, at, at + RESERVE))
 		pc_fatal("the reserve cannot be unregistered", at, 0);
 }

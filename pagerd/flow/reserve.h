@@ -40,6 +40,9 @@
 void reserve_start(void);
 void reserve_stop(void);
 
+/* True if it has room for pages of a chunk. */
+bool reserve_wants(void);
+
 /* Takes what is wanting from a chunk that no page word leads to, before it is emptied. */
 void reserve_fill(const struct chunk *c);
 

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/stats.h"
 #include "base/sys.h"
 #include "flow/exclude.h"
@@ -836,7 +837,7 @@ static void shed_unit(struct take *t, pc_ns now, pc_ns wait)
 	gate_leave(&world.gate, GATE_WORK);
 	/* What was copied and then not discarded. */
 	if (!t->taken)
-		sys_madvise(staging_chunk_addr(t->chunk), PC_UNIT, MADV_DONTNEED);
+		pool_empty((void *)staging_chunk_addr(t->chunk), PC_UNIT);
 	finish(t, now, wait);
 }
 

@@ -15,6 +15,7 @@ static struct {
 	uint32_t free;  /* number + 1 of the first freed unit; linked through `seen` */
 	uint32_t in_use;
 	uint32_t moves; /* of entries in slot[], begun and ended: odd during one */
+	struct commit slot_memory, unit_memory, group_memory;
 } table;
 
 static size_t part(size_t *offset, size_t bytes)
@@ -44,17 +45,25 @@ size_t range_table_bytes(uint32_t max_units)
 	return n;
 }
 
-void range_start(void *memory, uint32_t max_units)
+bool range_start(void *memory, uint32_t max_units, commit_fn *commit)
 {
+	const size_t units = (size_t)max_units * sizeof(struct unit);
+	const size_t words = (size_t)max_units * PC_UNIT_PAGES * sizeof(page_word);
 	char *m = memory;
 	size_t n = 0;
 
 	memset(&table, 0, sizeof(table));
 	table.slots = slots_for(max_units);
 	table.slot = (void *)(m + part(&n, table.slots * sizeof(uint32_t)));
-	table.unit = (void *)(m + part(&n, (size_t)max_units * sizeof(struct unit)));
-	table.group = (void *)(m + part(&n, (size_t)max_units * PC_UNIT_PAGES * sizeof(page_word)));
+	table.unit = (void *)(m + part(&n, units));
+	table.group = (void *)(m + part(&n, words));
 	table.max_units = max_units;
+	/* Any slot may be the next; units and groups are used from the first on. */
+	return commit_start(&table.slot_memory, table.slot, table.slots * sizeof(uint32_t),
+			    commit) &&
+	       commit_to(&table.slot_memory, table.slot + table.slots) &&
+	       commit_start(&table.unit_memory, table.unit, units, commit) &&
+	       commit_start(&table.group_memory, table.group, words, commit);
 }
 
 size_t range_resident_bytes(void)
@@ -110,6 +119,13 @@ struct unit *range_find_outside(pc_addr addr, bool *unsure)
 	return u;
 }
 
+/* For all the words that so many units can have. */
+static bool memory_for(uint32_t units)
+{
+	return commit_to(&table.unit_memory, table.unit + units) &&
+	       commit_to(&table.group_memory, table.group + (size_t)units * UNIT_MAP_WORDS);
+}
+
 static uint32_t new_number(void)
 {
 	uint32_t number = table.free;
@@ -118,7 +134,7 @@ static uint32_t new_number(void)
 		table.free = table.unit[number - 1].seen;
 		return number;
 	}
-	if (table.limit == table.max_units)
+	if (table.limit == table.max_units || !memory_for(table.limit + 1))
 		return 0;
 	store_release(&table.limit, table.limit + 1); /* pairs with range_limit */
 	return table.limit;
@@ -168,7 +184,7 @@ static void vacate(uint32_t hole)
 	add_acq_rel(&table.moves, 1); /* pairs with range_find_outside */
 }
 
-/* There are as many groups as all units can have: this cannot fail. */
+/* There are as many groups, in memory, as the units so far can have: this cannot fail. */
 static page_word *new_group(void)
 {
 	uint32_t number = table.free_group;

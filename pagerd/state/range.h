@@ -23,6 +23,7 @@
 #ifndef PC_STATE_RANGE_H
 #define PC_STATE_RANGE_H
 
+#include "base/commit.h"
 #include "base/types.h"
 #include "base/units.h"
 #include "state/heat.h"
@@ -48,16 +49,17 @@ struct unit {
 	struct heat heat;
 };
 
-/* Memory the table needs for `max_units`; `memory` is demand-zero. */
+/* Memory the table needs for `max_units`; `memory` is demand-zero once `commit` has made it memory. */
 size_t range_table_bytes(uint32_t max_units);
-void range_start(void *memory, uint32_t max_units);
+bool range_start(void *memory, uint32_t max_units, commit_fn *commit); /* false: it could not */
 size_t range_resident_bytes(void);
 const struct unit *range_units(void); /* all max_units, used or not: for readers of a core dump */
 
 struct unit *range_find(pc_addr addr);   /* NULL if there is none */
 /* The same by any thread, which does not wait; *unsure: there may be one though NULL is returned. */
 struct unit *range_find_outside(pc_addr addr, bool *unsure);
-struct unit *range_ensure(pc_addr addr); /* NULL if the table is full or addr too high */
+struct unit *
+range_ensure(pc_addr addr); /* NULL: the table is full, or there is no memory, or addr too high */
 void range_free(struct unit *u);         /* nothing of it may be away or registered */
 
 /* Units by number: 0 .. range_limit()-1, NULL where there is none. */

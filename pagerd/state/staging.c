@@ -4,6 +4,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 
+#define RESERVE ((size_t)STAGING_RESERVE * PC_PAGE)
+
 static struct {
 	pc_addr space;
 	struct chunk *chunk;
@@ -11,28 +13,46 @@ static struct {
 	uint32_t chunks;
 	uint32_t limit;
 	uint32_t lowest_free; /* no FREE chunk below */
+	struct commit slots, heads, owners, reserve;
 } staging;
+
+static size_t owners_bytes(uint32_t chunks)
+{
+	return (size_t)chunks * PC_UNIT_PAGES * sizeof(uint64_t);
+}
 
 size_t staging_space_bytes(uint32_t chunks)
 {
-	return (size_t)chunks * PC_UNIT + STAGING_RESERVE * PC_PAGE + PC_UNIT + PC_PAGE;
+	return (size_t)chunks * PC_UNIT + RESERVE + PC_UNIT + PC_PAGE;
 }
 
 size_t staging_table_bytes(uint32_t chunks)
 {
-	return page_ceil(chunks * sizeof(struct chunk)) +
-	       (size_t)chunks * PC_UNIT_PAGES * sizeof(uint64_t);
+	return page_ceil(chunks * sizeof(struct chunk)) + owners_bytes(chunks);
 }
 
-void staging_start(void *space, void *table, uint32_t chunks)
+bool staging_start(void *space, void *table, uint32_t chunks, commit_fn *commit)
 {
+	const size_t heads = page_ceil(chunks * sizeof(struct chunk));
 	char *m = table;
 
 	memset(&staging, 0, sizeof(staging));
 	staging.space = unit_floor((pc_addr)space + PC_UNIT - 1) + PC_PAGE;
 	staging.chunk = (void *)m;
-	staging.owner = (void *)(m + page_ceil(chunks * sizeof(struct chunk)));
+	staging.owner = (void *)(m + heads);
 	staging.chunks = chunks;
+	return commit_start(&staging.slots, (void *)staging.space, (size_t)chunks * PC_UNIT,
+			    commit) &&
+	       commit_start(&staging.heads, staging.chunk, heads, commit) &&
+	       commit_start(&staging.owners, staging.owner, owners_bytes(chunks), commit) &&
+	       commit_start(&staging.reserve, (void *)staging_reserve_addr(0), RESERVE, commit);
+}
+
+static bool memory_for(uint32_t chunks)
+{
+	return commit_to(&staging.heads, &staging.chunk[chunks]) &&
+	       commit_to(&staging.owners, &staging.owner[(size_t)chunks * PC_UNIT_PAGES]) &&
+	       commit_to(&staging.slots, (void *)(staging.space + (pc_addr)chunks * PC_UNIT));
 }
 
 struct chunk *staging_open(void)
@@ -40,10 +60,12 @@ struct chunk *staging_open(void)
 	for (uint32_t i = staging.lowest_free; i < staging.chunks; i++) {
 		struct chunk *c = &staging.chunk[i];
 
+		if (i >= staging.limit && !memory_for(i + 1))
+			return NULL;
 		if (c->state != CHUNK_FREE)
 			continue;
 		staging.lowest_free = i + 1;
-		staging.limit = PC_MAX(staging.limit, i + 1);
+		store_relaxed(&staging.limit, PC_MAX(staging.limit, i + 1));
 		c->state = CHUNK_OPEN;
 		return c;
 	}
@@ -113,6 +135,9 @@ struct chunk *staging_chunk_at(pc_addr at)
 
 pc_addr staging_owner(uint32_t slot)
 {
+	/* A slot that there never was is a note that was overwritten. */
+	if (slot / PC_UNIT_PAGES >= load_relaxed(&staging.limit))
+		return 0;
 	return load_acquire(&staging.owner[slot]) << PC_PAGE_SHIFT; /* pairs with staging_hold */
 }
 

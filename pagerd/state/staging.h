@@ -24,6 +24,7 @@
 #ifndef PC_STATE_STAGING_H
 #define PC_STATE_STAGING_H
 
+#include "base/commit.h"
 #include "base/types.h"
 
 #define STAGING_RESERVE 256u
@@ -41,10 +42,13 @@ struct chunk {
 
 size_t staging_space_bytes(uint32_t chunks); /* address space of the reserve */
 size_t staging_table_bytes(uint32_t chunks);
-/* `space`: demand-zero, staging_space_bytes(); `table`: demand-zero. */
-void staging_start(void *space, void *table, uint32_t chunks);
+/*
+ * `space`: staging_space_bytes(); `table`: staging_table_bytes(); both demand-zero once `commit` has made
+ * them memory. False: it could not.
+ */
+bool staging_start(void *space, void *table, uint32_t chunks, commit_fn *commit);
 
-struct chunk *staging_open(void); /* a FREE chunk, now OPEN; NULL if none is left */
+struct chunk *staging_open(void);   /* a FREE chunk, now OPEN; NULL if none is left, or no memory */
 void staging_free(struct chunk *c); /* its memory has been given back; it may still be sealed */
 
 uint32_t staging_limit(void); /* chunks ever used: 0 .. limit-1 */
@@ -58,7 +62,7 @@ struct chunk *staging_chunk_of(uint32_t slot);
 struct chunk *staging_chunk_at(pc_addr at); /* of what staging_contains() */
 pc_addr staging_reserve_addr(unsigned slot);
 bool staging_contains(pc_addr at); /* a chunk's memory; not the reserve */
-pc_addr staging_owner(uint32_t slot); /* address of the page in it, 0 if none */
+pc_addr staging_owner(uint32_t slot); /* address of the page in it, 0 if none, nor such a slot */
 
 /* A page word came to say STAGED(slot), or no longer does. */
 void staging_hold(uint32_t slot, pc_addr owner);

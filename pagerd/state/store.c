@@ -61,14 +61,16 @@ struct place {
 	unsigned slot;
 };
 
-/* Written by nobody; by the work thread; by everybody: a cache line, or more, for each. */
+/* Written hardly ever; by the work thread; by everybody: a cache line, or more, for each. */
 static struct store {
 	unsigned char *space;
 	struct slab *slab;
 	store_give_back_fn *give_back;
 	uint32_t slabs; /* that fit in the space */
+	uint32_t known; /* of those, the first that have a place in the table in memory */
 
 	uint32_t fresh __attribute__((aligned(64))); /* the first FRESH slab */
+	struct commit bytes, books;
 	uint32_t empty, returned, marked;	     /* lists */
 	uint64_t mapped;
 	uint64_t idle; /* the part of `mapped` in EMPTY slabs */
@@ -148,7 +150,7 @@ static struct place locate(store_ref ref)
 	struct place p;
 	unsigned within;
 
-	if (ref - 1 >= (uint64_t)store.slabs * (STORE_SLAB / GRAIN))
+	if (ref - 1 >= (uint64_t)load_relaxed(&store.known) * (STORE_SLAB / GRAIN))
 		return nowhere;
 	p.slab = &store.slab[(ref - 1) / (STORE_SLAB / GRAIN)];
 	within = (ref - 1) % (STORE_SLAB / GRAIN) * GRAIN;
@@ -268,6 +270,23 @@ static void lay_out(struct slab *s, unsigned class)
 	}
 }
 
+static void note_known(void)
+{
+	const uint64_t in_memory = (store.books.done - (pc_addr)store.slab) / sizeof(struct slab);
+
+	store_relaxed(&store.known, (uint32_t)PC_MIN(store.slabs, in_memory));
+}
+
+static bool memory_for(uint32_t slabs)
+{
+	if (!commit_to(&store.books, &store.slab[slabs]) ||
+	    !commit_to(&store.bytes, store.space + (uint64_t)slabs * STORE_SLAB))
+		return false;
+	if (slabs > store.known)
+		note_known();
+	return true;
+}
+
 /* A slab without entries becomes the first one of `class`. NULL when there is none left. */
 static struct slab *open_slab(unsigned class)
 {
@@ -278,7 +297,7 @@ static struct slab *open_slab(unsigned class)
 		store.idle -= touched_bytes(s);
 	} else if (store.returned) {
 		s = slab_at(store.returned);
-	} else if (store.fresh < store.slabs) {
+	} else if (store.fresh < store.slabs && memory_for(store.fresh + 1)) {
 		s = slab_at(++store.fresh);
 	} else {
 		return NULL;
@@ -559,7 +578,8 @@ void store_compact_end(void)
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-void store_start(void *space, uint64_t max_bytes, void *table, store_give_back_fn *give_back)
+bool store_start(void *space, uint64_t max_bytes, void *table, store_give_back_fn *give_back,
+		 commit_fn *commit)
 {
 	store = (struct store){
 	    .space = space,
@@ -567,6 +587,11 @@ void store_start(void *space, uint64_t max_bytes, void *table, store_give_back_f
 	    .slabs = (uint32_t)(max_bytes / STORE_SLAB),
 	    .give_back = give_back,
 	};
+	if (!commit_start(&store.books, table, store_table_bytes(max_bytes), commit) ||
+	    !commit_start(&store.bytes, space, max_bytes, commit))
+		return false;
+	note_known();
+	return true;
 }
 
 struct store_totals store_totals(void)
@@ -581,11 +606,6 @@ struct store_totals store_totals(void)
 		t.live += load_relaxed(&store.class[class].live);
 	}
 	return t;
-}
-
-uint64_t store_reach(void)
-{
-	return (uint64_t)store.fresh * STORE_SLAB;
 }
 
 /* What store_valid() counts, to compare it with what the store believes. */

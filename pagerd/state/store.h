@@ -33,7 +33,8 @@
  *       lock-free list, which the work thread takes as a whole when a class runs out of room or
  *       when it trims. So neither put nor free ever searches; only compaction walks slabs.
  * OWNS  the bytes. Knows nothing of addresses, page words or LZ4. No system calls but through the
- *       `give_back` function that the owner supplies (MADV_DONTNEED in the pager, a fake in tests).
+ *       functions that the owner supplies: `give_back` (MADV_DONTNEED in the pager, a fake in tests) and
+ *       `commit` (base/commit.h).
  * THREADS  put, compaction, trim and valid by one thread (the work thread). peek and free by any,
  *       without a lock: freeing clears an atomic bit. Whoever peeks owns the entry through its page
  *       word and frees it later. A handle that is none yields NULL from peek and ends the process
@@ -43,6 +44,7 @@
 #ifndef PC_STATE_STORE_H
 #define PC_STATE_STORE_H
 
+#include "base/commit.h"
 #include "base/types.h"
 
 typedef uint64_t store_ref; /* 0: none; fits 40 bits */
@@ -70,11 +72,13 @@ size_t store_table_bytes(uint64_t max_bytes);
 
 /*
  * `space`: max_bytes (a multiple of STORE_SLAB, at most 1 TiB) of memory that costs nothing until
- * it is touched, without huge pages; `table`: store_table_bytes(max_bytes), zeroed.
+ * it is touched, without huge pages; `table`: store_table_bytes(max_bytes), zeroed; both once `commit` has
+ * made them memory. False: it could not.
  */
-void store_start(void *space, uint64_t max_bytes, void *table, store_give_back_fn *give_back);
+bool store_start(void *space, uint64_t max_bytes, void *table, store_give_back_fn *give_back,
+		 commit_fn *commit);
 
-/* Copies the bytes in. 0 when full. len in 1..PC_PAGE. */
+/* Copies the bytes in. 0 when full, or where there is no memory. len in 1..PC_PAGE. */
 store_ref store_put(const void *bytes, unsigned len, uint32_t seed);
 store_ref store_put_dense(const void *bytes, unsigned len, uint32_t seed); /* and notes that they are */
 
@@ -93,9 +97,6 @@ void store_free(store_ref ref);
 uint64_t store_trim(void);
 
 struct store_totals store_totals(void);
-
-/* Bytes from the start of the space, beyond which nothing was ever stored. By the work thread. */
-uint64_t store_reach(void);
 
 /*
  * Compaction. store_wants_compaction(): one part in `part` of the touched memory, EMPTY slabs left out,

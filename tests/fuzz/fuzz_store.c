@@ -156,7 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	PC_ASSERT(store_table_bytes(STORE_BYTES) <= sizeof(table));
 	memset(table, 0, sizeof(table));
 	memset(entry, 0, sizeof(entry));
-	store_start(space, STORE_BYTES, table, give_back);
+	PC_ASSERT(store_start(space, STORE_BYTES, table, give_back, NULL));
 	for (; size >= sizeof(op); size -= sizeof(op), data += sizeof(op)) {
 		memcpy(&op, data, sizeof(op));
 		run(op);

@@ -6,6 +6,7 @@
 #ifndef SUPPORT_DEMAND_ZERO_H
 #define SUPPORT_DEMAND_ZERO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
 
@@ -16,6 +17,26 @@ static inline void *demand_zero(size_t bytes)
 
 	assert_ptr_not_equal(at, MAP_FAILED);
 	return at;
+}
+
+/* Address space that is no memory before commit_some(), which makes at most so many bytes of it, has. */
+static inline void *reserved(size_t bytes)
+{
+	void *at = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	assert_ptr_not_equal(at, MAP_FAILED);
+	return at;
+}
+
+static size_t commit_left;
+
+static inline bool commit_some(void *start, size_t bytes)
+{
+	if (bytes > commit_left)
+		return false;
+	commit_left -= bytes;
+	assert_int_equal(mprotect(start, bytes, PROT_READ | PROT_WRITE), 0);
+	return true;
 }
 
 /* A store_start() callback for those who do not look at what the store gives back. */

@@ -178,7 +178,7 @@ static int start(void **unused)
 	(void)unused;
 	assert_true(range_table_bytes(UNITS) <= sizeof(table));
 	memset(table, 0, range_table_bytes(UNITS));
-	range_start(table, UNITS);
+	assert_true(range_start(table, UNITS, NULL));
 	gate_reset(&world.gate, GATE_PAGER0);
 	world.mapping_at = mapping_at;
 	forkless_reset();

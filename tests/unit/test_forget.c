@@ -89,7 +89,7 @@ static int begin(void **state)
 	table = calloc(1, range_table_bytes(UNITS));
 	if (!table)
 		return -1;
-	range_start(table, UNITS);
+	assert_true(range_start(table, UNITS, NULL));
 	forkless_reset();
 	forkless_remove(0, PC_ADDR_MAX);
 	world.mapping_at = mapping_at;

@@ -14,6 +14,7 @@
 #include "base/options.h"
 #include "base/stats.h"
 #include "flow/pack.h"
+#include "flow/seal.h"
 #include "flow/world.h"
 #include "state/codec.h"
 #include "state/range.h"
@@ -121,10 +122,12 @@ static void stage(unsigned i)
 static int begin(void **state)
 {
 	(void)state;
-	range_start(demand_zero(range_table_bytes(UNITS)), UNITS);
-	staging_start(demand_zero(staging_space_bytes(1)), demand_zero(staging_table_bytes(1)), 1);
-	store_start(demand_zero(STORE_BYTES), STORE_BYTES,
-		    demand_zero(store_table_bytes(STORE_BYTES)), give_back_nothing);
+	assert_true(range_start(demand_zero(range_table_bytes(UNITS)), UNITS, NULL));
+	assert_true(staging_start(demand_zero(staging_space_bytes(1)),
+				  demand_zero(staging_table_bytes(1)), 1, NULL));
+	assert_true(store_start(demand_zero(STORE_BYTES), STORE_BYTES,
+				demand_zero(store_table_bytes(STORE_BYTES)), give_back_nothing,
+				NULL));
 	gate_reset(&world.gate, GATE_PAGER0 + 1);
 	world.cold_age = PC_SEC;
 	world.keep_below = codec_keep_below(10);
@@ -287,6 +290,19 @@ static void compaction_ends_when_it_is_told_to_and_goes_on_there(void **state)
 	assert_int_equal(steps, 100 - UNITS);
 }
 
+/* What would be filled if the program locked all its memory (state/staging.h, base/commit.h). */
+static void what_is_done_with_stays_read_only(void **state)
+{
+	(void)state;
+	stage(0);
+	seal_chunk(chunk);
+	assert_true(pack_chunk(&packer, &restorer, chunk, PC_SEC));
+	assert_int_equal(chunk->state, CHUNK_FREE);
+	assert_true(chunk->sealed && !chunk->opened);
+	assert_ptr_equal(staging_open(), chunk);
+	assert_true(seal_break(chunk));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +312,7 @@ int main(void)
 	    CASE(a_sample_is_checked),
 	    CASE(a_sample_that_fails_goes_home),
 	    CASE(nothing_is_checked_where_it_is_off),
+	    CASE(what_is_done_with_stays_read_only),
 	    CASE(compaction_ends_when_it_is_told_to_and_goes_on_there),
 	};
 

@@ -258,6 +258,47 @@ static void test_what_is_too_large_is_not_mapped(void **unused)
 	assert_null(pool_map(PLACES_END - PLACES, "test"));
 }
 
+static bool can_be_written(void *at)
+{
+	int zero = (int)sys_open("/dev/zero", 0);
+	long n = sys_read(zero, at, 1);
+
+	sys_close(zero);
+	return n == 1;
+}
+
+static void test_what_is_reserved_is_no_memory_before_it_is_committed(void **unused)
+{
+	unsigned char *m = pool_reserve(3 * PC_PAGE, "test");
+
+	(void)unused;
+	assert_non_null(m);
+	assert_false(can_be_written(m));
+	assert_true(pool_commit(m, PC_PAGE));
+	assert_true(can_be_written(m));
+	assert_false(can_be_written(m + PC_PAGE));
+	refused = __NR_mprotect;
+	assert_false(pool_commit(m + PC_PAGE, PC_PAGE));
+	refused = __NR_madvise;
+	assert_false(pool_commit(m + PC_PAGE, PC_PAGE));
+	pool_unmap(m);
+}
+
+/* The kernel keeps what is locked; some users may lock less than a page. */
+static void test_what_is_locked_is_emptied_as_well(void **unused)
+{
+	unsigned char *m = pool_map(2 * PC_PAGE, "test");
+
+	(void)unused;
+	memset(m, 1, 2 * PC_PAGE);
+	if (mlock(m, 2 * PC_PAGE) == 0)
+		assert_int_equal(madvise(m, PC_PAGE, MADV_DONTNEED), -1);
+	assert_int_equal(pool_empty(m, 2 * PC_PAGE), 0);
+	assert_int_equal(m[0] | m[2 * PC_PAGE - 1], 0);
+	pool_unmap(m);
+	assert_int_equal(pool_empty(m, PC_PAGE), -ENOMEM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +316,9 @@ int main(void)
 	    cmocka_unit_test_setup(test_behind_the_last_place_comes_the_first, start),
 	    cmocka_unit_test_setup(test_where_all_is_taken_nothing_is_mapped, start),
 	    cmocka_unit_test_setup(test_what_is_too_large_is_not_mapped, start),
+	    cmocka_unit_test_setup(test_what_is_reserved_is_no_memory_before_it_is_committed,
+				   start),
+	    cmocka_unit_test_setup(test_what_is_locked_is_emptied_as_well, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

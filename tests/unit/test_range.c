@@ -16,6 +16,7 @@
 
 #include "base/stats.h"
 #include "state/range.h"
+#include "support/demand_zero.h"
 
 #define UNITS	  40u
 #define ADDRESSES 64u
@@ -29,7 +30,7 @@ static int start(void **unused)
 	memory = mmap(NULL, range_table_bytes(UNITS), PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	assert_true(memory != MAP_FAILED);
-	range_start(memory, UNITS);
+	assert_true(range_start(memory, UNITS, NULL));
 	return 0;
 }
 
@@ -404,6 +405,29 @@ static void test_a_unit_that_goes_hides_no_other(void **unused)
 	assert_int_equal(searches.missed, 0);
 }
 
+/* The words of all pages are memory before the unit is there, for to make them later cannot fail. */
+static void test_where_there_is_no_memory_there_is_no_unit(void **unused)
+{
+	const uint32_t units = 4 * PC_UNIT / PC_PAGE;
+	const pc_addr base = 1ull << 40;
+	uint32_t n = 0;
+
+	(void)unused;
+	commit_left = 3 * PC_UNIT;
+	assert_true(range_start(reserved(range_table_bytes(units)), units, commit_some));
+	commit_left = PC_UNIT;
+	for (struct unit *u; (u = range_ensure(base + n * PC_UNIT)); n++)
+		unit_words(u, 0, PC_UNIT_PAGES);
+	assert_int_equal(n, 2 * PC_UNIT / PC_PAGE);
+	assert_int_equal(range_limit(), n);
+	assert_null(range_find(base + n * PC_UNIT));
+	commit_left = PC_UNIT;
+	assert_non_null(range_ensure(base + n * PC_UNIT));
+	assert_true(range_valid());
+	commit_left = 0;
+	assert_false(range_start(reserved(range_table_bytes(units)), units, commit_some));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -422,6 +446,7 @@ int main(void)
 	    TEST(test_runs_are_counted),
 	    TEST(test_against_the_model),
 	    TEST(test_a_unit_that_goes_hides_no_other),
+	    TEST(test_where_there_is_no_memory_there_is_no_unit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,9 +106,10 @@ static void bring_home(unsigned i)
 static int begin(void **state)
 {
 	(void)state;
-	range_start(demand_zero(range_table_bytes(UNITS)), UNITS);
-	store_start(demand_zero(STORE_BYTES), STORE_BYTES,
-		    demand_zero(store_table_bytes(STORE_BYTES)), give_back_nothing);
+	assert_true(range_start(demand_zero(range_table_bytes(UNITS)), UNITS, NULL));
+	assert_true(store_start(demand_zero(STORE_BYTES), STORE_BYTES,
+				demand_zero(store_table_bytes(STORE_BYTES)), give_back_nothing,
+				NULL));
 	gate_reset(&world.gate, GATE_PAGER0 + 1);
 	world.cold_age = AGE;
 	world.everything = false;

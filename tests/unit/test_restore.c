@@ -70,7 +70,7 @@ static int begin(void **state)
 	(void)state;
 	if (table == MAP_FAILED)
 		return -1;
-	range_start(table, UNITS);
+	assert_true(range_start(table, UNITS, NULL));
 	gate_reset(&world.gate, GATE_PAGER0 + 1);
 	unit_set_registered(range_ensure(START), 0, 2, true);
 	restorer = (struct restorer){.slot = GATE_PAGER0, .shard = 1};

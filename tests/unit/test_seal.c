@@ -47,7 +47,7 @@ static int set_up(void **state)
 	void *table = test_calloc(1, staging_table_bytes(CHUNKS));
 
 	assert_ptr_not_equal(space, MAP_FAILED);
-	staging_start(space, table, CHUNKS);
+	assert_true(staging_start(space, table, CHUNKS, NULL));
 	chunk = staging_open();
 	refuses = false;
 	calls = 0;

@@ -231,7 +231,8 @@ static void who_cannot_be_asked_is_left_for_now(void **state)
 static int begin_staging(void **state)
 {
 	(void)state;
-	staging_start(demand_zero(staging_space_bytes(1)), demand_zero(staging_table_bytes(1)), 1);
+	assert_true(staging_start(demand_zero(staging_space_bytes(1)),
+				  demand_zero(staging_table_bytes(1)), 1, NULL));
 	chunk = staging_open();
 	return chunk ? 0 : -1;
 }

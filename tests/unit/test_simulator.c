@@ -1217,9 +1217,9 @@ static void begin_tables(void)
 	zero_again(staging_table, staging_table_bytes(CHUNKS));
 	zero_again(store_table, store_table_bytes(STORE_BYTES));
 	memset(segment, 0, stats_segment_bytes());
-	range_start(range_memory, UNITS);
-	staging_start(staging_space, staging_table, CHUNKS);
-	store_start(store_space, STORE_BYTES, store_table, forget_bytes);
+	assert_true(range_start(range_memory, UNITS, NULL));
+	assert_true(staging_start(staging_space, staging_table, CHUNKS, NULL));
+	assert_true(store_start(store_space, STORE_BYTES, store_table, forget_bytes, NULL));
 	stats_start(segment, 1000, "simulator", actors_now());
 	thread_reset();
 	forkless_reset();

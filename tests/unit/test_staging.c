@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 #include <sys/mman.h>
 
@@ -22,7 +23,7 @@ static int start(void **unused)
 	(void)unused;
 	space = demand_zero(staging_space_bytes(CHUNKS));
 	table = demand_zero(staging_table_bytes(CHUNKS));
-	staging_start(space, table, CHUNKS);
+	assert_true(staging_start(space, table, CHUNKS, NULL));
 	return 0;
 }
 
@@ -105,6 +106,41 @@ static void test_a_slot_knows_its_page(void **unused)
 	assert_int_equal(c->live, 0);
 }
 
+/* Both tables are within the first step; of slots there is one chunk at first. */
+static void test_where_there_is_no_memory_no_chunk_is_opened(void **unused)
+{
+	void *few = reserved(staging_space_bytes(CHUNKS));
+
+	(void)unused;
+	commit_left = 4 * PC_UNIT;
+	assert_true(staging_start(few, reserved(staging_table_bytes(CHUNKS)), CHUNKS, commit_some));
+	commit_left = PC_UNIT;
+	for (unsigned i = 0; i < 2; i++) {
+		struct chunk *c = staging_open();
+
+		assert_non_null(c);
+		memset((void *)staging_chunk_addr(c), 1, PC_UNIT);
+		staging_hold(staging_slot(c, PC_UNIT_PAGES - 1), PC_PAGE);
+	}
+	assert_null(staging_open());
+	assert_int_equal(staging_limit(), 2);
+	memset((void *)staging_reserve_addr(0), 1, STAGING_RESERVE * PC_PAGE);
+	commit_left = PC_UNIT;
+	assert_int_equal(staging_number(staging_open()), 2);
+	commit_left = 0;
+	assert_false(
+	    staging_start(few, reserved(staging_table_bytes(CHUNKS)), CHUNKS, commit_some));
+}
+
+static void test_what_is_no_slot_has_no_owner(void **unused)
+{
+	struct chunk *c = staging_open();
+
+	(void)unused;
+	assert_int_equal(staging_owner(staging_slot(c, PC_UNIT_PAGES - 1) + 1), 0);
+	assert_int_equal(staging_owner(UINT32_MAX), 0);
+}
+
 static void test_a_freed_chunk_is_as_new(void **unused)
 {
 	struct chunk *c = staging_open();
@@ -129,6 +165,8 @@ int main(void)
 	    TEST(test_the_limit_is_what_was_ever_used),
 	    TEST(test_slots_lie_in_the_space_and_apart),
 	    TEST(test_a_slot_knows_its_page),
+	    TEST(test_where_there_is_no_memory_no_chunk_is_opened),
+	    TEST(test_what_is_no_slot_has_no_owner),
 	    TEST(test_a_freed_chunk_is_as_new),
 	};
 

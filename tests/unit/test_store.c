@@ -20,6 +20,7 @@
 #include "base/atomic.h"
 #include "base/types.h"
 #include "state/store.h"
+#include "support/demand_zero.h"
 
 #define MIB	    (1ull << 20)
 #define STORE_BYTES (32 * MIB)
@@ -69,7 +70,7 @@ static void start_store(uint64_t bytes)
 	assert_non_null(table);
 	given_back = 0;
 	give_backs = 0;
-	store_start(space, bytes, table, give_back);
+	assert_true(store_start(space, bytes, table, give_back, NULL));
 }
 
 static int start(void **unused)
@@ -623,6 +624,47 @@ static void test_frees_by_threads(void **unused)
 	assert_int_equal(store_totals().mapped, 0);
 }
 
+/* Of the space one step is memory at first, and of the table all. */
+static void test_where_there_is_no_memory_nothing_is_put(void **unused)
+{
+	const unsigned len = PC_PAGE, slots = STORE_SLAB / store_room(len);
+	const uint64_t steps = 3, slabs = PC_UNIT / STORE_SLAB;
+	void *bytes = reserved(steps * PC_UNIT), *books = reserved(PC_UNIT);
+	uint64_t n = 0;
+	store_ref last = 0, ref;
+
+	(void)unused;
+	commit_left = 2 * PC_UNIT;
+	assert_true(store_start(bytes, steps * PC_UNIT, books, give_back_nothing, commit_some));
+	commit_left = PC_UNIT;
+	for (; (ref = put(len, n)); n++)
+		last = ref;
+	assert_int_equal(n, 2 * slabs * slots);
+	assert_true(holds(last, len, n - 1));
+	assert_true(store_valid());
+	commit_left = PC_UNIT;
+	assert_true(put(len, n));
+	commit_left = 0;
+	assert_false(store_start(bytes, PC_UNIT, books, give_back_nothing, commit_some));
+}
+
+/* A table of which the first step alone is memory: handles beyond what that has are none. */
+static void test_a_handle_beyond_the_table_is_none(void **unused)
+{
+	const uint64_t max = 64ull << 30;
+	void *books = reserved(store_table_bytes(max));
+	store_ref ref;
+
+	(void)unused;
+	assert_true(store_table_bytes(max) > 4 * PC_UNIT);
+	commit_left = 2 * PC_UNIT;
+	assert_true(store_start(reserved(max), max, books, give_back_nothing, commit_some));
+	ref = put(100, 1);
+	assert_true(holds(ref, 100, 1));
+	for (uint64_t at = 1; at < max / 16; at += PC_UNIT / 16)
+		assert_null(store_peek(at, 2).bytes);
+}
+
 #define STORE_TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
@@ -642,6 +684,8 @@ int main(void)
 	    STORE_TEST(test_compaction_gains),
 	    STORE_TEST(test_no_gain_no_compaction),
 	    STORE_TEST(test_frees_by_threads),
+	    STORE_TEST(test_where_there_is_no_memory_nothing_is_put),
+	    STORE_TEST(test_a_handle_beyond_the_table_is_none),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, start_run, NULL);

@@ -275,7 +275,7 @@ static int begin(void **state)
 	memset(&played, 0, sizeof(played));
 	SET(ranges_registered, 0);
 	memset(table, 0, range_table_bytes(UNITS));
-	range_start(table, UNITS);
+	assert_true(range_start(table, UNITS, NULL));
 	played.mapping[0] = plain(0, PC_UNIT_PAGES);
 	played.quiet = 1000;
 	world.mapping_at = mapping_at;
@@ -640,7 +640,8 @@ static int begin_all(void **state)
 {
 	(void)state;
 	table = demand_zero(range_table_bytes(UNITS));
-	staging_start(demand_zero(staging_space_bytes(1)), demand_zero(staging_table_bytes(1)), 1);
+	assert_true(staging_start(demand_zero(staging_space_bytes(1)),
+				  demand_zero(staging_table_bytes(1)), 1, NULL));
 	return 0;
 }
 
