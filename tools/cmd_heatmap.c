@@ -1,12 +1,8 @@
 /* heatmap - where in a process memory was faulted, evicted and restored, and when. */
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "chart.h"
 #include "observe.h"
+#include "output.h"
 #include "watch.h"
 
 static const char details[] =
@@ -39,15 +35,15 @@ static const struct option options[] = {
 
 struct request {
 	struct watch watch;
-	const char *output; /* NULL: standard output */
-	FILE *to;
+	const char *path; /* NULL: standard output */
+	struct output output;
 	enum chart_format format;
 	pc_ns duration; /* 0: until the end */
 };
 
 static int set_output(struct request *q, const char *path)
 {
-	q->output = path;
+	q->path = path;
 	q->format = chart_format_of(path);
 	if (q->format == FORMATS)
 		return complain(STATUS_USAGE, "%s ends in none of .html .svg .csv .json .txt",
@@ -65,52 +61,6 @@ static int take_option(void *arg, int which, const char *value)
 }
 
 /* --- the record ----------------------------------------------------------------------------- */
-
-/*
- * Before the record, which would else be lost where the file cannot be written. What the file held
- * stays until there is something to put in its place.
- */
-static int open_output(struct request *q)
-{
-	int fd;
-
-	q->to = stdout;
-	if (!q->output)
-		return STATUS_OK;
-	fd = open(q->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-	q->to = fd < 0 ? NULL : fdopen(fd, "w");
-	if (q->to)
-		return STATUS_OK;
-	if (fd >= 0)
-		close(fd);
-	return complain(STATUS_NO, "%s: %s", q->output, strerror(errno));
-}
-
-/* What is no file, as /dev/stdout may be, has nothing to cut off. */
-static void write_output(const struct request *q, const struct chart *c)
-{
-	struct stat st;
-
-	if (q->output && fstat(fileno(q->to), &st) == 0 && S_ISREG(st.st_mode) &&
-	    ftruncate(fileno(q->to), 0) != 0)
-		complain(STATUS_OK, "%s: %s", q->output, strerror(errno));
-	chart_write(q->to, c, q->format);
-}
-
-/* `err`, unless that is STATUS_OK and the file is not whole. */
-static int close_output(const struct request *q, int err)
-{
-	bool failed;
-
-	if (!q->output)
-		return err;
-	failed = ferror(q->to);
-	failed |= fclose(q->to) != 0;
-	if (failed && err == STATUS_OK)
-		return complain(STATUS_NO, "%s could not be written: %s", q->output,
-				strerror(errno));
-	return err;
-}
 
 /* Said beside the map as well as in it: who reads a picture may be somebody else. */
 static void tell_sources(const struct observe_source source[2])
@@ -153,7 +103,8 @@ static int show(const struct observed *o, time_t began, const struct request *q)
 	tell_sources(source);
 	if (!source[SOURCE_KERNEL].present && !source[SOURCE_SHIM].present)
 		return complain(STATUS_NO, "nothing of process %d can be seen", q->watch.pid);
-	write_output(q, &c);
+	output_begin(&q->output);
+	chart_write(q->output.to, &c, q->format);
 	return STATUS_OK;
 }
 
@@ -207,11 +158,11 @@ int cmd_heatmap(int argc, char **argv)
 							 : FORMAT_txt;
 	if (!q.watch.interval)
 		q.watch.interval = INTERVAL;
-	err = open_output(&q);
+	err = output_open(&q.output, q.path);
 	if (err != STATUS_OK)
 		return err;
 	err = watch_start(&q.watch);
 	if (err == STATUS_OK)
 		err = record(&q);
-	return watch_finish(&q.watch, close_output(&q, err));
+	return watch_finish(&q.watch, output_close(&q.output, err));
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bpf/faults.h"
+#include "output.h"
 #include "watch.h"
 
 static const char details[] =
@@ -27,7 +28,7 @@ static const struct option options[] = {
 struct request {
 	struct watch watch;
 	const char *path; /* NULL: lines */
-	FILE *out;
+	struct output output;
 	uint64_t buffer, events;
 };
 
@@ -48,7 +49,7 @@ static const char *mode(const struct fault_event *e)
 
 static void print_viewer(const struct request *q, const struct fault_event *e)
 {
-	fprintf(q->out,
+	fprintf(q->output.to,
 		"%s{\"name\":\"%s\",\"cat\":\"fault\",\"ph\":\"i\",\"s\":\"t\",\"ts\":%llu.%03u,"
 		"\"pid\":%u,\"tid\":%u,\"args\":{\"address\":\"0x%llx\",\"ip\":\"0x%llx\","
 		"\"access\":\"%s\",\"mode\":\"%s\"}}",
@@ -81,8 +82,9 @@ static void take_event(void *arg, const struct fault_event *e)
 
 static void begin(const struct request *q)
 {
+	output_begin(&q->output);
 	if (q->path)
-		fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n", q->out);
+		fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n", q->output.to);
 	else if (q->watch.format == WATCH_CSV)
 		puts("time_ns,pid,tid,fault,mode,access,address,ip");
 	else if (q->watch.format == WATCH_TEXT)
@@ -95,7 +97,8 @@ static void begin(const struct request *q)
 static void finish(const struct request *q, uint64_t dropped)
 {
 	if (q->path)
-		fprintf(q->out, "\n],\"otherData\":{\"events\":%llu,\"events_dropped\":%llu}}\n",
+		fprintf(q->output.to,
+			"\n],\"otherData\":{\"events\":%llu,\"events_dropped\":%llu}}\n",
 			(unsigned long long)q->events, (unsigned long long)dropped);
 	else if (q->watch.format == WATCH_JSON)
 		printf("{\"events\":%llu,\"events_dropped\":%llu}\n", (unsigned long long)q->events,
@@ -116,7 +119,7 @@ static int watch_trace(struct request *q, struct faults *f)
 		if (event == WATCH_END)
 			faults_release(f);
 		faults_events(f, take_event, q);
-	} while (event != WATCH_END && !ferror(stdout) && !ferror(q->out));
+	} while (event != WATCH_END && !ferror(stdout) && !ferror(q->output.to));
 	err = faults_read(f, &total, NULL, NULL);
 	if (err)
 		return complain(STATUS_NO, "threads cannot be read: %s", strerror(-err));
@@ -173,15 +176,6 @@ static int open_trace(struct faults **f, const struct request *q)
 	return STATUS_OK;
 }
 
-static int close_output(struct request *q, int err)
-{
-	if (!q->path || !q->out)
-		return err;
-	if (fclose(q->out) != 0)
-		return complain(STATUS_NO, "%s: %s", q->path, strerror(errno));
-	return err;
-}
-
 int cmd_trace(int argc, char **argv)
 {
 	struct request q = {.buffer = 16 << 20};
@@ -191,9 +185,9 @@ int cmd_trace(int argc, char **argv)
 
 	if (err != STATUS_OK || helped)
 		return err;
-	q.out = q.path ? fopen(q.path, "we") : stdout;
-	if (!q.out)
-		return complain(STATUS_NO, "%s: %s", q.path, strerror(errno));
+	err = output_open(&q.output, q.path);
+	if (err != STATUS_OK)
+		return err;
 	err = watch_start(&q.watch);
 	if (err == STATUS_OK)
 		err = open_trace(&f, &q);
@@ -203,5 +197,5 @@ int cmd_trace(int argc, char **argv)
 		err = watch_trace(&q, f);
 	if (f)
 		faults_close(f);
-	return watch_finish(&q.watch, close_output(&q, err));
+	return watch_finish(&q.watch, output_close(&q.output, err));
 }

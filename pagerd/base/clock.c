@@ -12,7 +12,7 @@
 #define RATE_SHIFT 32
 #define SETTLE_MIN (10 * PC_MS)
 #define PAIR_TRIES 5
-#define TRUSTED	   (4 * PC_SEC) /* how long an anchor is, which is set each second */
+#define TRUSTED	   (4 * PC_SEC) /* how long what is known is; it is renewed each second */
 #define AHEAD_MAX  PC_MS	/* more is not slewed but corrected */
 
 /* A counter value and the time at which it was read. */
@@ -22,15 +22,15 @@ struct pair {
 };
 
 /* Time from there on. */
-struct anchor {
+struct known_time {
 	uint64_t ticks;
 	pc_ns at;
 	uint64_t rate; /* ns per tick << RATE_SHIFT */
 };
 
-/* The one that counts is anchor[anchors % 2]; the next is written to the other. */
-static struct anchor anchor[2];
-static uint32_t anchors;
+/* The one that counts is known[times % 2]; the next is written to the other. */
+static struct known_time known[2];
+static uint32_t times;
 static uint32_t settled; /* it may be gone by */
 static struct pair last; /* of who settles, and */
 static uint64_t rate;	 /* what it found then; 0: nothing */
@@ -72,34 +72,34 @@ static struct pair read_pair(void)
 	return best;
 }
 
-/* Each word in this order, so that who reads one of the next anchor sees that it is the next. */
-static void publish(struct anchor next)
+/* Each word in this order, so that who reads one of the next time sees that it is the next. */
+static void publish(struct known_time next)
 {
-	const uint32_t n = load_relaxed(&anchors) + 1;
-	struct anchor *a = &anchor[n % 2];
+	const uint32_t n = load_relaxed(&times) + 1;
+	struct known_time *a = &known[n % 2];
 
 	store_release(&a->ticks, next.ticks);
 	store_release(&a->at, next.at);
 	store_release(&a->rate, next.rate);
-	store_release(&anchors, n); /* pairs with current() */
+	store_release(&times, n); /* pairs with current() */
 }
 
-static struct anchor current(void)
+static struct known_time current(void)
 {
-	struct anchor a;
+	struct known_time a;
 	uint32_t n;
 
 	do {
-		n = load_acquire(&anchors); /* pairs with publish() */
-		a.ticks = load_acquire(&anchor[n % 2].ticks);
-		a.at = load_acquire(&anchor[n % 2].at);
-		a.rate = load_acquire(&anchor[n % 2].rate);
-	} while (load_relaxed(&anchors) != n);
+		n = load_acquire(&times); /* pairs with publish() */
+		a.ticks = load_acquire(&known[n % 2].ticks);
+		a.at = load_acquire(&known[n % 2].at);
+		a.rate = load_acquire(&known[n % 2].rate);
+	} while (load_relaxed(&times) != n);
 	return a;
 }
 
-/* False long after the anchor, which is what ticks before it are, too. */
-static bool time_at(struct anchor a, uint64_t ticks, pc_ns *at)
+/* False long after it, which is what ticks before it are, too. */
+static bool time_at(struct known_time a, uint64_t ticks, pc_ns *at)
 {
 	const unsigned __int128 ns = ((unsigned __int128)(ticks - a.ticks) * a.rate) >> RATE_SHIFT;
 
@@ -136,9 +136,9 @@ static bool jumped(uint64_t was, uint64_t is)
 }
 
 /* Where the clock has gone ahead it goes on from there, and slower, to be right in a second. */
-static struct anchor anchor_at(struct pair now)
+static struct known_time known_at(struct pair now)
 {
-	struct anchor next = {now.ticks, now.at, rate};
+	struct known_time next = {now.ticks, now.at, rate};
 	pc_ns shown;
 
 	if (time_at(current(), now.ticks, &shown) && time_since(now.at, shown) <= AHEAD_MAX) {
@@ -162,14 +162,14 @@ void clock_settle(void)
 	if (before && jumped(before, rate))
 		rate = 0;
 	if (rate)
-		publish(anchor_at(now));
+		publish(known_at(now));
 	store_release(&settled, rate != 0); /* pairs with clock_now() */
 	last = now;
 }
 
 pc_ns clock_now(void)
 {
-	struct anchor a;
+	struct known_time a;
 	pc_ns now;
 
 	if (!load_acquire(&settled)) /* pairs with clock_settle() */

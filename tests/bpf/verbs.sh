@@ -339,6 +339,9 @@ refuses 2 'evict after TIME' lifecycle --then 'evict soon' -- true
 refuses 2 'evict, restore' lifecycle --then 'burn after 1s' -- true
 refuses 2 'power of two' trace --buffer 5000 -- true
 refuses 1 'No such file' trace --output "$scratch/none/x" -- true
+echo old >"$scratch/old.json"
+refuses 3 'no process 4194303' trace --output "$scratch/old.json" -p 4194303
+[ "$(cat "$scratch/old.json")" = old ] || fail 'trace: what the file held has gone before there is more'
 refuses 3 'no process 4194303' faults -p 4194303
 refuses 2 'not a process number' faults -p abc
 refuses 2 'wants -p PID or -- COMMAND' faults
