@@ -51,12 +51,6 @@ static bool bit(const uint64_t *map, unsigned i)
 	return map[i / 64] >> (i % 64) & 1;
 }
 
-static void set_bits(uint64_t *map, unsigned first, unsigned end)
-{
-	for (unsigned i = first; i < end; i++)
-		map[i / 64] |= 1ull << (i % 64);
-}
-
 static pc_addr addr_of(const struct take *t, unsigned page)
 {
 	return t->unit->base + (pc_addr)page * PC_PAGE;
@@ -99,7 +93,7 @@ static unsigned choose_runs(struct take *t, pc_ns now)
 
 		if (in_run && (end || (want && i - last > RUN_GAP_MAX))) {
 			if (in_run >= least) {
-				set_bits(t->runs, run, last);
+				map_set_run(t->runs, run, last);
 				sum += in_run;
 			}
 			in_run = 0;
@@ -134,7 +128,7 @@ static void find_guardable(const struct unit *u, unsigned first, unsigned end,
 	memset(map, 0, UNIT_MAP_WORDS * sizeof(*map));
 	for (unsigned i = first; i < end; i++, at += PC_PAGE)
 		if (!some || unit_dontfork(u, i) || !forkless_hits(at, at + PC_PAGE))
-			set_bits(map, i, i + 1);
+			map_set_run(map, i, i + 1);
 }
 
 static void take_back_guard(const struct unit *u, unsigned first, unsigned end)
@@ -144,7 +138,7 @@ static void take_back_guard(const struct unit *u, unsigned first, unsigned end)
 
 	for (unsigned i = first; i < end; i++)
 		if (!unit_away(u, i))
-			set_bits(home, i, i + 1);
+			map_set_run(home, i, i + 1);
 	for (; map_next_run(home, &run, &stop); run = stop)
 		sys_madvise(u->base + (pc_addr)run * PC_PAGE, (stop - run) * PC_PAGE, MADV_DOFORK);
 }
@@ -513,7 +507,7 @@ static void staged_one(struct take *t, unsigned page)
 	page_word w = page_make(PAGE_STAGED, slot);
 
 	staging_hold(slot, addr_of(t, page));
-	set_bits(t->used, page, page + 1);
+	map_set_run(t->used, page, page + 1);
 	UNIT_COUNT(t->unit, taken);
 	unit_count(t->unit, page, page_make(PAGE_RESIDENT, 0), w);
 	page_store(unit_word(t->unit, page), w);
@@ -609,7 +603,7 @@ static void keep_excluded(struct take *t)
 		return;
 	for (unsigned i = 0; i < PC_UNIT_PAGES; i++)
 		if (exclude_hits(addr_of(t, i), addr_of(t, i + 1)))
-			set_bits(t->kept, i, i + 1);
+			map_set_run(t->kept, i, i + 1);
 }
 
 /* True: until thread_take_end() no thread is born that is not marked here. */
@@ -674,7 +668,7 @@ static void keep_unmapped(struct take *t)
 		return;
 	for (unsigned i = 0; i < PC_UNIT_PAGES; i++)
 		if (!mapped_takeable(addr_of(t, i), addr_of(t, i + 1)))
-			set_bits(t->kept, i, i + 1);
+			map_set_run(t->kept, i, i + 1);
 }
 
 /* The pieces that could not be protected are none. */

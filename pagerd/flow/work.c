@@ -94,8 +94,11 @@ static bool due(const struct unit *u, pc_ns now, const struct policy_plan *plan)
 
 static void set_pages(uint64_t *map, pc_addr base, pc_addr start, pc_addr end)
 {
-	for (pc_addr at = PC_MAX(start, base); at < PC_MIN(end, base + PC_UNIT); at += PC_PAGE)
-		map[page_in_unit(at) / 64] |= 1ull << (page_in_unit(at) % 64);
+	const pc_addr from = PC_MAX(start, base), to = PC_MIN(end, base + PC_UNIT);
+
+	if (from < to)
+		map_set_run(map, (unsigned)((from - base) >> PC_PAGE_SHIFT),
+			    (unsigned)((page_ceil(to) - base) >> PC_PAGE_SHIFT));
 }
 
 /* The next unit with managed memory from w->cursor on, and which pages of it are managed. */

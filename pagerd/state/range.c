@@ -329,6 +329,16 @@ bool map_next_run(const uint64_t *map, unsigned *first, unsigned *end)
 	return true;
 }
 
+void map_set_run(uint64_t *map, unsigned first, unsigned end)
+{
+	for (unsigned w = first / 64; w * 64 < end; w++) {
+		const unsigned from = w == first / 64 ? first % 64 : 0;
+		const unsigned to = PC_MIN(end - w * 64, 64);
+
+		map[w] |= ~0ull << from & ~0ull >> (64 - to);
+	}
+}
+
 /* The compiler's own asks libgcc where the processor may be an old one. */
 static unsigned count_bits(uint64_t map)
 {

@@ -122,6 +122,9 @@ unsigned unit_runs(const struct unit *u); /* of registered pages */
 /* Next run [*first, *end) of set bits at or after *first; false if none. `map` of PC_UNIT_PAGES. */
 bool map_next_run(const uint64_t *map, unsigned *first, unsigned *end);
 
+/* Sets the bits of [first, end), which may be empty. */
+void map_set_run(uint64_t *map, unsigned first, unsigned end);
+
 bool range_valid(void); /* every away count is right, no transient word: gate closed */
 
 #endif

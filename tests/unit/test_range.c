@@ -229,6 +229,21 @@ static unsigned runs_one_by_one(const struct unit *u)
 	return runs;
 }
 
+/* Every run there can be, beside bit by bit; the bits around it stay as they are. */
+static void test_a_run_of_bits_is_set(void **unused)
+{
+	(void)unused;
+	for (unsigned first = 0; first <= PC_UNIT_PAGES; first++)
+		for (unsigned end = first; end <= PC_UNIT_PAGES; end++) {
+			uint64_t map[UNIT_MAP_WORDS] = {0x11}, expected[UNIT_MAP_WORDS] = {0x11};
+
+			for (unsigned i = first; i < end; i++)
+				expected[i / 64] |= 1ull << (i % 64);
+			map_set_run(map, first, end);
+			assert_memory_equal(map, expected, sizeof(map));
+		}
+}
+
 static void test_runs_of_bits(void **unused)
 {
 	struct unit *u = range_ensure(0);
@@ -442,6 +457,7 @@ int main(void)
 	    TEST(test_units_have_rows),
 	    TEST(test_words_carry_what_was_put_in),
 	    TEST(test_a_wrong_table_is_not_valid),
+	    TEST(test_a_run_of_bits_is_set),
 	    TEST(test_runs_of_bits),
 	    TEST(test_runs_are_counted),
 	    TEST(test_against_the_model),
