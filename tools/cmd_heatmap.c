@@ -1,5 +1,4 @@
 /* heatmap - where in a process memory was faulted, evicted and restored, and when. */
-
 #include "chart.h"
 #include "observe.h"
 #include "output.h"

@@ -4,8 +4,9 @@
  * WHY   The pager must never page itself, and /proc/PID/maps should say what is whose. Every
  *       private mapping of the pager that lasts comes from here, and pool_owns() answers for them.
  * DESIGN  A region is [guard page][usable][guard page], private anonymous, NORESERVE, populated on
- *       touch, or only reserved to be committed piece by piece (base/commit.h), named "predicomp:<use>" where the kernel allows. Up to POOL_REGIONS regions are
- *       recorded in a fixed table, which lives in .bss.
+ *       touch, or only reserved to be committed piece by piece (base/commit.h), named "predicomp:<use>"
+ *       where the kernel allows. Up to POOL_REGIONS regions are recorded in a fixed table, which
+ *       lives in .bss.
  *
  *         A program of one thread may unmap a part of its memory and map it again at the same
  *         address, for nobody else in it could take that meanwhile. So nothing of ours may lie where

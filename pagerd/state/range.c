@@ -297,8 +297,7 @@ void unit_set_registered(struct unit *u, unsigned first, unsigned end, bool on)
 void unit_set_dontfork(struct unit *u, unsigned first, unsigned end)
 {
 	PC_ASSERT(end <= PC_UNIT_PAGES);
-	for (unsigned i = first; i < end; i++)
-		u->dontfork[i / 64] |= 1ull << (i % 64);
+	map_set_run(u->dontfork, first, end);
 }
 
 bool unit_any_registered(const struct unit *u)

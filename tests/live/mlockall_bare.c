@@ -5,7 +5,6 @@
  */
 #include "host.h"
 
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #define LEN    (24 * MIB)
