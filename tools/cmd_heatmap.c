@@ -34,7 +34,6 @@ static const struct option options[] = {
 
 struct request {
 	struct watch watch;
-	const char *path; /* NULL: standard output */
 	struct output output;
 	enum chart_format format;
 	pc_ns duration; /* 0: until the end */
@@ -42,7 +41,7 @@ struct request {
 
 static int set_output(struct request *q, const char *path)
 {
-	q->path = path;
+	q->output.path = path;
 	q->format = chart_format_of(path);
 	if (q->format == FORMATS)
 		return complain(STATUS_USAGE, "%s ends in none of .html .svg .csv .json .txt",
@@ -157,7 +156,7 @@ int cmd_heatmap(int argc, char **argv)
 							 : FORMAT_txt;
 	if (!q.watch.interval)
 		q.watch.interval = INTERVAL;
-	err = output_open(&q.output, q.path);
+	err = output_open(&q.output);
 	if (err != STATUS_OK)
 		return err;
 	err = watch_start(&q.watch);

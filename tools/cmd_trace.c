@@ -27,8 +27,7 @@ static const struct option options[] = {
 
 struct request {
 	struct watch watch;
-	const char *path; /* NULL: lines */
-	struct output output;
+	struct output output; /* without a path: lines */
 	uint64_t buffer, events;
 };
 
@@ -68,7 +67,7 @@ static void take_event(void *arg, const struct fault_event *e)
 {
 	struct request *q = arg;
 
-	if (q->path)
+	if (q->output.path)
 		print_viewer(q, e);
 	else if (q->watch.format == WATCH_JSON)
 		print_json(e);
@@ -83,7 +82,7 @@ static void take_event(void *arg, const struct fault_event *e)
 static void begin(const struct request *q)
 {
 	output_begin(&q->output);
-	if (q->path)
+	if (q->output.path)
 		fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n", q->output.to);
 	else if (q->watch.format == WATCH_CSV)
 		puts("time_ns,pid,tid,fault,mode,access,address,ip");
@@ -96,7 +95,7 @@ static void begin(const struct request *q)
 /* The count of what was lost belongs to the trace, not only to whoever watches it being made. */
 static void finish(const struct request *q, uint64_t dropped)
 {
-	if (q->path)
+	if (q->output.path)
 		fprintf(q->output.to,
 			"\n],\"otherData\":{\"events\":%llu,\"events_dropped\":%llu}}\n",
 			(unsigned long long)q->events, (unsigned long long)dropped);
@@ -145,7 +144,7 @@ static int take(void *arg, int which, const char *value)
 
 	if (which == OPTION_BUFFER)
 		return parse_buffer(value, &q->buffer);
-	q->path = value;
+	q->output.path = value;
 	return STATUS_OK;
 }
 
@@ -185,7 +184,7 @@ int cmd_trace(int argc, char **argv)
 
 	if (err != STATUS_OK || helped)
 		return err;
-	err = output_open(&q.output, q.path);
+	err = output_open(&q.output);
 	if (err != STATUS_OK)
 		return err;
 	err = watch_start(&q.watch);

@@ -8,20 +8,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int output_open(struct output *o, const char *path)
+int output_open(struct output *o)
 {
 	int fd;
 
-	*o = (struct output){.path = path, .to = stdout};
-	if (!path)
+	o->to = stdout;
+	if (!o->path)
 		return STATUS_OK;
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	fd = open(o->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	o->to = fd < 0 ? NULL : fdopen(fd, "w");
 	if (o->to)
 		return STATUS_OK;
 	if (fd >= 0)
 		close(fd);
-	return complain(STATUS_NO, "%s: %s", path, strerror(errno));
+	return complain(STATUS_NO, "%s: %s", o->path, strerror(errno));
 }
 
 /* What is no file, as /dev/stdout may be, has nothing to cut off. */

@@ -11,11 +11,11 @@
 #include <stdio.h>
 
 struct output {
-	const char *path; /* NULL: standard output */
+	const char *path; /* the caller's; NULL: standard output */
 	FILE *to;
 };
 
-int output_open(struct output *o, const char *path); /* STATUS_OK, or STATUS_NO with a line */
+int output_open(struct output *o);		     /* STATUS_OK, or STATUS_NO with a line */
 void output_begin(const struct output *o);	     /* what it held goes; before the first byte */
 
 /* `err`, unless that is STATUS_OK and the file is not whole: STATUS_NO with a line. */

@@ -108,8 +108,6 @@ void reserve_fill(const struct chunk *c)
 {
 	pc_addr at = staging_reserve_addr(0);
 
-	if (!reserve_wants())
-		return;
 	if (uffd_register(&world.uffd, at, at + RESERVE))
 		return;
 	fill_from(staging_chunk_addr(c), wanted());

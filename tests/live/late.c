@@ -19,7 +19,8 @@
 
 struct watched {
 	pid_t pid;
-	int is_cold, may_go, said; /* pipes; the last is its standard error */
+	int is_cold, said; /* pipes; the second is its standard error */
+	int may_go;	   /* a byte to read the memory, one more to end */
 	pid_t pager[TIDS];
 	unsigned pagers;
 };
@@ -47,6 +48,7 @@ _Noreturn static void be_watched(int is_cold, int may_go, int said, bool busy)
 		stay_busy(at);
 	HOST_CHECK(read(may_go, &byte, 1) == 1);
 	HOST_CHECK(host_same(at, LEN, SEED));
+	HOST_CHECK(read(may_go, &byte, 1) == 1);
 	_exit(0);
 }
 
@@ -153,6 +155,7 @@ static void answered_later(void)
 	host_sleep_ms(AWHILE);
 	for (unsigned i = 0; i < w.pagers; i++)
 		HOST_CHECK(ptrace(PTRACE_DETACH, w.pager[i], NULL, NULL) == 0);
+	go(&w);
 	HOST_CHECK(host_reap(w.pid) == 0);
 	end(&w);
 }
@@ -190,6 +193,7 @@ static void never_answered(void)
 		host_sleep_ms(i);
 		stop_pagers(&w[i]);
 	}
+	go(&w[0]);
 	go(&w[0]);
 	for (unsigned i = 0; i < 1 + BUSY; i++) {
 		if (w[i].pagers) {
