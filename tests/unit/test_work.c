@@ -260,6 +260,22 @@ static void units_that_are_only_looked_at_keep_nobody(void **state)
 	assert_in_range(seen.asked, CHUNKS + 1, CHUNKS + UNITS / 8);
 }
 
+/* They are asked for their age, which takes less than a clock does. */
+static void units_that_are_too_young_keep_nobody(void **state)
+{
+	const pc_ns now = sys_monotonic();
+
+	(void)state;
+	options.cold_age = PC_SEC;
+	for (unsigned i = 0; i < UNITS; i++) {
+		heat_fail(&units[i].heat, now, options.cold_age);
+		units[i].away = 1;
+	}
+	work_tick(&work, now);
+	assert_int_equal(seen.taken, 0);
+	assert_in_range(seen.asked, CHUNKS + 1, CHUNKS + 2 * UNITS / 8);
+}
+
 static void where_the_budget_ended_the_next_round_goes_on(void **state)
 {
 	const pc_ns now = sys_monotonic();
@@ -396,6 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(who_waits_is_answered_between_two_units, begin),
 	    cmocka_unit_test_setup(units_that_are_only_looked_at_keep_nobody, begin),
+	    cmocka_unit_test_setup(units_that_are_too_young_keep_nobody, begin),
 	    cmocka_unit_test_setup(where_the_budget_ended_the_next_round_goes_on, begin),
 	    cmocka_unit_test_setup(who_waits_is_not_kept_by_an_eviction, begin),
 	    cmocka_unit_test_setup(who_waits_is_not_kept_by_a_return, begin),
