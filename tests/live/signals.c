@@ -1,4 +1,7 @@
-/* Handlers that run in the middle of everything touch packed memory, and fork. */
+/*
+ * Handlers that run in the middle of everything touch packed memory, and fork. Before that, a signal
+ * that the whole program blocks runs nowhere.
+ */
 #include "host.h"
 
 #include <sys/time.h>
@@ -6,7 +9,7 @@
 #define LEN (8 * MIB)
 
 static char *memory;
-static volatile sig_atomic_t ticks, forks, failures;
+static volatile sig_atomic_t ticks, forks, failures, taken;
 
 static void look(size_t at)
 {
@@ -41,11 +44,34 @@ static void on_user(int number)
 	errno = saved;
 }
 
+static void on_blocked(int number)
+{
+	(void)number;
+	taken = taken + 1;
+}
+
 static void handle(int number, void (*handler)(int))
 {
 	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
 
 	HOST_CHECK(sigaction(number, &action, NULL) == 0);
+}
+
+/* What every thread of the program blocks stays pending: there is none that it could run on. */
+static void block(void)
+{
+	sigset_t set, pending;
+
+	handle(SIGUSR2, on_blocked);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	HOST_CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+	HOST_CHECK(kill(getpid(), SIGUSR2) == 0);
+	host_sleep_ms(20);
+	HOST_CHECK(sigpending(&pending) == 0);
+	HOST_CHECK(taken == 0 && sigismember(&pending, SIGUSR2) == 1);
+	HOST_CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0);
+	HOST_CHECK(taken == 1);
 }
 
 /* Something with locks for the handlers to interrupt. */
@@ -65,6 +91,7 @@ int main(void)
 	uint64_t random = host_seed(), until;
 
 	memory = host_cold(LEN, 1);
+	block();
 	handle(SIGALRM, on_alarm);
 	handle(SIGUSR1, on_user);
 	HOST_CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
