@@ -1,7 +1,7 @@
 /*
  * All memory is locked in a way that no hook sees, as JNA and ctypes do it: what is packed comes back, and
  * nothing else. What somebody else has reserved in the address space is not filled, and what is taken
- * afterwards is as it was written. Then all is unlocked.
+ * afterwards is as it was written. Then all is unlocked, and locked again some times while it leaves.
  */
 #include "host.h"
 
@@ -54,6 +54,18 @@ static void lock_all(void)
 	HOST_CHECK(result == 0);
 }
 
+/* As soon as some of it is on its way out: the pager then finds its own memory locked as well. */
+static void lock_what_is_leaving(char *at)
+{
+	const uint64_t until = host_now_ms() + (uint64_t)host_number("HOST_PATIENCE_MS", 50) / 10;
+
+	while (host_absent(at, LEN) == 0 && host_now_ms() < until)
+		host_sleep_ms(1);
+	lock_all();
+	HOST_CHECK(host_absent(at, LEN) == 0);
+	HOST_CHECK(munlockall() == 0);
+}
+
 int main(void)
 {
 	char *at = host_cold(LEN, 1), *later;
@@ -70,6 +82,8 @@ int main(void)
 	host_nap();
 	HOST_CHECK(host_absent(at, LEN) == 0 && host_absent(later, LEN) == 0);
 	HOST_CHECK(munlockall() == 0);
+	for (int i = 0; i < 8; i++)
+		lock_what_is_leaving(at);
 	host_let_leave(at, LEN);
 	HOST_CHECK(host_same(at, LEN, 1) && host_same(later, LEN, 2));
 	return 0;
