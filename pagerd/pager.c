@@ -16,6 +16,7 @@
 #include "flow/forget.h"
 #include "flow/forkless.h"
 #include "flow/mapped.h"
+#include "flow/donate.h"
 #include "flow/reserve.h"
 #include "flow/sample.h"
 #include "flow/watch.h"
@@ -386,6 +387,7 @@ static void close_world(void)
 {
 	drop_anchor();
 	uffd_close(&world.uffd);
+	donate_stop();
 	reserve_stop();
 	sys_close(world.maps);
 	sys_close(world.smaps);
@@ -408,6 +410,7 @@ static int open_world(void)
 		return err;
 	crew.opened = true;
 	reserve_start();
+	donate_start(tables_where().store, tables_where().store_bytes);
 	err = open_files();
 	if (!err)
 		err = anchor_hold(&crew.anchor, world.uffd.fd);

@@ -8,6 +8,7 @@
 #include "base/pool.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "flow/donate.h"
 #include "flow/reserve.h"
 #include "flow/seal.h"
 #include "state/range.h"
@@ -223,6 +224,7 @@ bool pack_return_chunk(struct restorer *r, struct chunk *c)
 	/* Else it stays read-only, and is not filled by who locks all memory. */
 	if (reserve_wants() && seal_break(c))
 		reserve_fill(c);
+	donate_frames(c);
 	/* Not registered by now, so this raises no event. */
 	if (pool_empty((void *)staging_chunk_addr(c), PC_UNIT))
 		pc_fatal("staging cannot be emptied", staging_chunk_addr(c), 0);

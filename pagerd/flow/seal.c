@@ -8,14 +8,25 @@
 
 #define SHARD 0u
 
+static bool protect_from(const struct chunk *c, unsigned first, int prot)
+{
+	return !sys_mprotect((void *)(staging_chunk_addr(c) + first * PC_PAGE),
+			     (PC_UNIT_PAGES - first) * PC_PAGE, prot);
+}
+
 static bool protect(const struct chunk *c, int prot)
 {
-	return !sys_mprotect((void *)staging_chunk_addr(c), PC_UNIT, prot);
+	return protect_from(c, 0, prot);
+}
+
+static bool is_sealed(const struct chunk *c)
+{
+	return load_relaxed(&c->sealed) && !load_relaxed(&c->opened);
 }
 
 void seal_chunk(struct chunk *c)
 {
-	if (load_relaxed(&c->sealed) && !load_relaxed(&c->opened))
+	if (is_sealed(c))
 		return;
 	store_relaxed(&c->opened, 0);
 	store_relaxed(&c->sealed, 1);
@@ -47,4 +58,17 @@ bool seal_break(struct chunk *c)
 	store_relaxed(&c->sealed, 0);
 	store_relaxed(&c->opened, 0);
 	return true;
+}
+
+bool seal_lift(struct chunk *c, unsigned first)
+{
+	return !is_sealed(c) || protect_from(c, first, PROT_READ | PROT_WRITE);
+}
+
+void seal_lower(struct chunk *c, unsigned first)
+{
+	if (!is_sealed(c) || protect_from(c, first, PROT_READ))
+		return;
+	COUNT(SHARD, seal_failed);
+	store_relaxed(&c->opened, 1);
 }

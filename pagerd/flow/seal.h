@@ -34,6 +34,12 @@ void seal_chunk(struct chunk *c);
 bool seal_open(struct chunk *c);
 /* The same, asked of the kernel whatever `opened` says: for who cannot do without. Any pager thread. */
 bool seal_reopen(struct chunk *c);
+/*
+ * Of a chunk without live pages, from page `first` on: writable, so that its frames can be given away,
+ * and read-only again. False if the kernel refuses. Work thread.
+ */
+bool seal_lift(struct chunk *c, unsigned first);
+void seal_lower(struct chunk *c, unsigned first);
 /* Writable for good, to be filled; false if the kernel refuses: then it stays sealed. Work thread. */
 bool seal_break(struct chunk *c);
 

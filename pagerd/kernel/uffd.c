@@ -54,6 +54,7 @@ static int open_for(struct uffd *u, uint64_t features)
 {
 	int fd = open_with(features | UFFD_FEATURE_THREAD_ID);
 
+	u->silent = false;
 	u->thread_id = fd >= 0;
 	if (fd == -EINVAL)
 		fd = open_with(features);
@@ -73,6 +74,14 @@ int uffd_open_protecting(struct uffd *u)
 	return open_for(u, FEATURES_PROTECTING);
 }
 
+int uffd_open_silent(struct uffd *u)
+{
+	int fd = open_with(UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+
+	*u = (struct uffd){.fd = fd < 0 ? -1 : fd, .protects = true, .silent = true};
+	return fd < 0 ? fd : 0;
+}
+
 void uffd_close(struct uffd *u)
 {
 	if (u->fd >= 0)
@@ -80,12 +89,13 @@ void uffd_close(struct uffd *u)
 	u->fd = -1;
 }
 
+/* Some mode there must be. What is silent protects nothing, so that no fault is reported. */
 int uffd_register(const struct uffd *u, pc_addr start, pc_addr end)
 {
 	struct uffdio_register r = {
-		.range = {.start = start, .len = end - start},
-		.mode = UFFDIO_REGISTER_MODE_MISSING |
-			(u->protects ? UFFDIO_REGISTER_MODE_WP : 0),
+	    .range = {.start = start, .len = end - start},
+	    .mode = (u->silent ? 0 : UFFDIO_REGISTER_MODE_MISSING) |
+		    (u->protects ? UFFDIO_REGISTER_MODE_WP : 0),
 	};
 
 	return (int)sys_ioctl(u->fd, UFFDIO_REGISTER, &r);

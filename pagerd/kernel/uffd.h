@@ -48,6 +48,7 @@ struct uffd {
 	int fd; /* -1 when closed */
 	bool thread_id;
 	bool protects; /* what it registers can be write-protected */
+	bool silent;   /* of what it registers nobody is told anything */
 };
 
 /* 0 or -errno; features: the three layout events, THREAD_ID where there */
@@ -57,6 +58,11 @@ int uffd_open(struct uffd *u);
  * the program's pages itself, and would have to read its own report.
  */
 int uffd_open_protecting(struct uffd *u);
+/*
+ * The same for memory of the pager that pages are moved into, and that is used, emptied and filled
+ * meanwhile as if it were not registered. Where write protection is unknown it is refused.
+ */
+int uffd_open_silent(struct uffd *u);
 void uffd_close(struct uffd *u); /* only once nothing is packed or staged (hazard D3) */
 
 int uffd_register(const struct uffd *u, pc_addr start, pc_addr end);

@@ -9,6 +9,7 @@
 #define SLOT_MIN       48u
 #define SLAB_WORDS     ((STORE_SLAB / SLOT_MIN + 63) / 64)
 #define COMPACT_MIN    (1u << 20)
+#define STEADY	       8u /* slabs of a class that may have one more whole: an eighth at most is unused */
 #define CACHE_LINE     64u
 #define PREFETCH_BYTES 512u /* from there on the CPU sees the stream by itself */
 
@@ -74,6 +75,7 @@ static struct store {
 	uint32_t empty, returned, marked;	     /* lists */
 	uint64_t mapped;
 	uint64_t idle; /* the part of `mapped` in EMPTY slabs */
+	uint32_t spent, spent_before; /* slabs that steady classes opened: in this part, the last */
 
 	uint32_t freed __attribute__((aligned(64))); /* slabs to look at, pushed by who frees */
 	struct class class[CLASSES];
@@ -287,21 +289,29 @@ static bool memory_for(uint32_t slabs)
 	return true;
 }
 
+/* One that has no memory; NULL when there is none left. */
+static struct slab *bare_slab(void)
+{
+	if (store.returned)
+		return slab_at(store.returned);
+	if (store.fresh < store.slabs && memory_for(store.fresh + 1))
+		return slab_at(++store.fresh);
+	return NULL;
+}
+
 /* A slab without entries becomes the first one of `class`. NULL when there is none left. */
 static struct slab *open_slab(unsigned class)
 {
-	struct slab *s;
+	const bool steady = store.class[class].slabs >= STEADY;
+	struct slab *s = steady && store.empty ? NULL : bare_slab();
 
-	if (store.empty) {
+	if (!s && store.empty) {
 		s = slab_at(store.empty);
 		store.idle -= touched_bytes(s);
-	} else if (store.returned) {
-		s = slab_at(store.returned);
-	} else if (store.fresh < store.slabs && memory_for(store.fresh + 1)) {
-		s = slab_at(++store.fresh);
-	} else {
-		return NULL;
 	}
+	if (!s)
+		return NULL;
+	store.spent += steady;
 	lay_out(s, class);
 	become(s, SLAB_PARTIAL);
 	store.class[class].slabs++;
@@ -455,6 +465,43 @@ void store_free(store_ref ref)
 		announce(p.slab);
 }
 
+/* --- stock ----------------------------------------------------------------------------------- */
+
+uint32_t store_wants_stock(void)
+{
+	const uint32_t wanted = PC_MIN(store.spent, store.spent_before);
+	const uint64_t there = store.idle / STORE_SLAB;
+
+	store.spent_before = store.spent;
+	store.spent = 0;
+	return wanted > there ? wanted - (uint32_t)there : 0;
+}
+
+static bool stock_one(store_fill_fn *fill, void *arg)
+{
+	struct slab *s = bare_slab();
+	unsigned char *start;
+	bool filled;
+
+	if (!s)
+		return false;
+	start = store.space + (uint64_t)(link_of(s) - 1) * STORE_SLAB;
+	filled = fill(start, STORE_SLAB, arg);
+	if (!filled)
+		store.give_back(start, STORE_SLAB);
+	s->touched = filled ? STORE_SLAB / PC_PAGE : 0;
+	become(s, filled ? SLAB_EMPTY : SLAB_RETURNED);
+	store.idle += touched_bytes(s);
+	store_relaxed(&store.mapped, store.mapped + touched_bytes(s));
+	return filled;
+}
+
+void store_stock(uint32_t slabs, store_fill_fn *fill, void *arg)
+{
+	while (slabs && stock_one(fill, arg))
+		slabs--;
+}
+
 /* --- giving back ------------------------------------------------------------------------------ */
 
 static bool is_empty(uint32_t index)
@@ -487,6 +534,7 @@ uint64_t store_trim(void)
 	uint64_t bytes = 0;
 
 	take_in_freed();
+	store.spent = store.spent_before = 0;
 	while (store.empty)
 		bytes += give_back_run(store.empty - 1);
 	store.idle -= bytes;
@@ -619,6 +667,8 @@ static bool slots_valid(const struct slab *s, struct census *n)
 {
 	unsigned used = 0, end = 0;
 
+	if (!s->slot_bytes) /* stocked, and not opened yet */
+		return !load_relaxed(&s->used);
 	for (unsigned slot = 0; slot < SLAB_WORDS * 64; slot++) {
 		struct place p = {.slab = &store.slab[link_of(s) - 1], .slot = slot};
 		bool taken = load_relaxed(&s->taken[slot / 64]) & bit_of(p);

@@ -28,7 +28,9 @@
  *         EMPTY     has no entry, but memory; the next store_trim() makes it
  *         RETURNED  as good as FRESH
  *
- *       A class that has no PARTIAL slab opens an EMPTY, a RETURNED or a FRESH one, in this order.
+ *       A class that has no PARTIAL slab opens a RETURNED or a FRESH one, for of an EMPTY one it might
+ *       touch little; where it has so many slabs that the whole of one more is little, and where there is no
+ *       other, an EMPTY one. Of these some can be stocked ahead, from frames that somebody has to spare.
  *       Who frees the first slot of a FULL slab, or the last one of any, pushes the slab on a
  *       lock-free list, which the work thread takes as a whole when a class runs out of room or
  *       when it trims. So neither put nor free ever searches; only compaction walks slabs.
@@ -67,6 +69,9 @@ struct store_totals {
 
 typedef void store_give_back_fn(void *start, size_t bytes);
 
+/* Makes [to, to + bytes) memory, with any bytes in it; false: not all of it. */
+typedef bool store_fill_fn(void *to, size_t bytes, void *arg);
+
 /* Bytes of tables for a store of `max_bytes`: a third of a percent of it. */
 size_t store_table_bytes(uint64_t max_bytes);
 
@@ -95,6 +100,14 @@ void store_free(store_ref ref);
 
 /* Gives back the memory of empty slabs; returns bytes given back. */
 uint64_t store_trim(void);
+
+/*
+ * How many slabs to stock, now that a part of a pass has been packed: what the least of its last two parts
+ * opened whole, and is not there. A pass ends with store_trim(). store_stock() has that many filled, as
+ * long as fill() can; it gives back a slab that was filled in part.
+ */
+uint32_t store_wants_stock(void);
+void store_stock(uint32_t slabs, store_fill_fn *fill, void *arg);
 
 struct store_totals store_totals(void);
 

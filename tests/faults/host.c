@@ -11,6 +11,7 @@
 
 #define LEN	(1 * MIB)
 #define SMALL	(LEN / 4)
+#define UNSEEN	6 /* forks: the memory may be home at any one of them */
 #define STOPPED 3 /* a child was ended by its pager, which must have said so */
 
 /* A system call that nothing stands in front of. */
@@ -185,7 +186,8 @@ int main(void)
 	send_packed();
 	change_layout();
 	change_unseen();
-	fork_unseen(kept);
+	for (int i = 0; i < UNSEEN; i++)
+		fork_unseen(kept);
 	fork_seen(kept, &stopped);
 	host_let_leave(kept, SMALL);
 	__atomic_store_n(&ending, 1, __ATOMIC_RELEASE);

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "base/stats.h"
+#include "flow/donate.h"
 #include "flow/pack.h"
 #include "flow/seal.h"
 #include "flow/world.h"
@@ -37,6 +38,7 @@ static struct {
 	void (*meanwhile)(void); /* after the packing, before the check */
 	bool garble;
 	unsigned home;
+	unsigned donations; /* of a chunk whose first frame was still there */
 } played;
 
 enum codec_kind __real_codec_pack(struct codec_state *s, const void *from, void *out,
@@ -45,6 +47,7 @@ enum codec_kind __wrap_codec_pack(struct codec_state *s, const void *from, void 
 				  unsigned keep_below, unsigned *len, uint32_t *word);
 enum restore_result __wrap_restore_staged(struct restorer *r, struct unit *u);
 bool __wrap_store_wants_compaction(unsigned part);
+void __wrap_donate_frames(struct chunk *c);
 
 enum codec_kind __wrap_codec_pack(struct codec_state *s, const void *from, void *out,
 				  unsigned keep_below, unsigned *len, uint32_t *word)
@@ -99,6 +102,14 @@ bool __wrap_store_wants_compaction(unsigned part)
 {
 	(void)part;
 	return true;
+}
+
+/* What it may take are frames that nobody reads any more, and that are still there. */
+void __wrap_donate_frames(struct chunk *c)
+{
+	assert_ptr_equal(c, chunk);
+	assert_int_equal(c->live, 0);
+	played.donations += !memcmp((void *)staging_chunk_addr(c), page[0], PC_PAGE);
 }
 
 static void fill(uint8_t *at, unsigned seed)
@@ -303,6 +314,14 @@ static void what_is_done_with_stays_read_only(void **state)
 	assert_true(seal_break(chunk));
 }
 
+static void frames_of_what_is_packed_are_donated(void **state)
+{
+	(void)state;
+	stage(0);
+	assert_true(pack_chunk(&packer, &restorer, chunk, PC_SEC));
+	assert_int_equal(played.donations, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -313,6 +332,7 @@ int main(void)
 	    CASE(a_sample_that_fails_goes_home),
 	    CASE(nothing_is_checked_where_it_is_off),
 	    CASE(what_is_done_with_stays_read_only),
+	    CASE(frames_of_what_is_packed_are_donated),
 	    CASE(compaction_ends_when_it_is_told_to_and_goes_on_there),
 	};
 

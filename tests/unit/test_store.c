@@ -25,6 +25,7 @@
 #define MIB	    (1ull << 20)
 #define STORE_BYTES (32 * MIB)
 #define RETURNED    0xdd
+#define STOCKED	    0xee
 
 static uint64_t seed_of_run;
 static unsigned char *space;
@@ -48,6 +49,16 @@ static void give_back(void *start, size_t bytes)
 	memset(start, RETURNED, bytes);
 	given_back += bytes;
 	give_backs++;
+}
+
+/* Fills with what could be mistaken for entries; as long as `arg`, a count of slabs, lasts. */
+static bool stock(void *to, size_t bytes, void *arg)
+{
+	unsigned *left = arg;
+
+	assert_int_equal(bytes, STORE_SLAB);
+	memset(to, STOCKED, *left ? bytes : bytes / 2);
+	return *left && (*left)--;
 }
 
 static int start_run(void **unused)
@@ -341,6 +352,93 @@ static void test_returned_slab_is_used_again(void **unused)
 	assert_true(store_valid());
 }
 
+#define LONG 3000u
+
+/* Of the class of LONG, with the keys from `key` on. */
+static void fill_slabs(unsigned slabs, uint64_t key)
+{
+	for (unsigned i = 0; i < slabs * (STORE_SLAB / store_room(LONG)); i++)
+		assert_true(put(LONG, key + i));
+}
+
+/* Whoever packs much finds the memory for it there: what was opened in the last part, and not more. */
+static void test_slabs_are_stocked_as_they_are_opened(void **unused)
+{
+	unsigned left = 100;
+	uint64_t mapped;
+	store_ref ref;
+
+	(void)unused;
+	fill_slabs(8, 0); /* a class with few slabs is not one that will fill them */
+	assert_int_equal(store_wants_stock(), 0);
+	fill_slabs(3, 1000);
+	assert_int_equal(store_wants_stock(), 0);
+	fill_slabs(2, 2000);
+	assert_int_equal(store_wants_stock(), 2);
+	store_stock(2, stock, &left);
+	assert_int_equal(left, 98);
+	assert_true(store_valid());
+	fill_slabs(2, 3000);
+	assert_int_equal(store_wants_stock(), 2);
+	mapped = store_totals().mapped;
+	store_stock(3, stock, &left);
+	assert_int_equal(store_totals().mapped, mapped + 3ull * STORE_SLAB);
+	ref = put(LONG, 4000);
+	assert_int_equal(store_totals().mapped, mapped + 3ull * STORE_SLAB);
+	expect(ref, LONG, 4000);
+	fill_slabs(1, 5000);
+	assert_int_equal(store_wants_stock(), 1); /* two were opened, of which one is there still */
+	assert_int_equal(store_trim(), STORE_SLAB);
+	assert_true(store_valid());
+}
+
+/* For it might touch one page of what would be sixteen; but rather so than not at all. */
+static void test_a_small_class_opens_a_slab_without_memory(void **unused)
+{
+	unsigned left = 1;
+	uint64_t mapped;
+	store_ref ref = 0;
+
+	(void)unused;
+	store_stock(1, stock, &left);
+	mapped = store_totals().mapped;
+	assert_int_equal(mapped, STORE_SLAB);
+	expect(put(100, 1), 100, 1);
+	assert_int_equal(store_totals().mapped, mapped + PC_PAGE);
+	assert_true(store_valid());
+	for (uint64_t n = 0; (ref = put(PC_PAGE, n)); n++)
+		expect(ref, PC_PAGE, n);
+	assert_int_equal(store_totals().mapped, STORE_BYTES - STORE_SLAB + PC_PAGE);
+	assert_true(store_valid());
+}
+
+/* What is packed a little at a time is given back before it would be used. */
+static void test_a_pass_that_has_just_begun_stocks_nothing(void **unused)
+{
+	(void)unused;
+	fill_slabs(12, 0);
+	assert_int_equal(store_wants_stock(), 0);
+	store_trim();
+	fill_slabs(4, 1000);
+	assert_int_equal(store_wants_stock(), 0);
+}
+
+static void test_what_could_not_be_filled_is_given_back(void **unused)
+{
+	unsigned none = 0, left = 1;
+
+	(void)unused;
+	store_stock(5, stock, &none);
+	assert_int_equal(give_backs, 1);
+	assert_int_equal(given_back, STORE_SLAB);
+	assert_int_equal(store_totals().mapped, 0);
+	assert_true(store_valid());
+	store_stock(5, stock, &left);
+	assert_int_equal(store_totals().mapped, STORE_SLAB);
+	assert_true(store_valid());
+	expect(put(100, 1), 100, 1);
+}
+
 static void test_little_is_lost(void **unused)
 {
 	uint64_t dice = seed_of_run;
@@ -447,6 +545,11 @@ static void test_against_model(void **unused)
 			model_put(m, &dice);
 		if (n % 20000 == 19999)
 			model_compact(&dice);
+		if (n % 3000 == 2999) {
+			unsigned left = (unsigned)(roll(&dice) % 4);
+
+			store_stock(store_wants_stock(), stock, &left);
+		}
 		if (n % 7000 == 6999)
 			store_trim();
 		if (n % 10000 == 9999)
@@ -679,6 +782,10 @@ int main(void)
 	    STORE_TEST(test_full_and_back),
 	    STORE_TEST(test_only_touched_pages_are_mapped),
 	    STORE_TEST(test_returned_slab_is_used_again),
+	    STORE_TEST(test_slabs_are_stocked_as_they_are_opened),
+	    STORE_TEST(test_a_small_class_opens_a_slab_without_memory),
+	    STORE_TEST(test_a_pass_that_has_just_begun_stocks_nothing),
+	    STORE_TEST(test_what_could_not_be_filled_is_given_back),
 	    STORE_TEST(test_little_is_lost),
 	    STORE_TEST(test_against_model),
 	    STORE_TEST(test_compaction_gains),
