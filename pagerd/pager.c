@@ -11,12 +11,12 @@
 #include "base/sys.h"
 #include "crew.h"
 #include "flow/discover.h"
+#include "flow/donate.h"
 #include "flow/exclude.h"
 #include "flow/fault.h"
 #include "flow/forget.h"
 #include "flow/forkless.h"
 #include "flow/mapped.h"
-#include "flow/donate.h"
 #include "flow/reserve.h"
 #include "flow/sample.h"
 #include "flow/watch.h"
@@ -387,7 +387,7 @@ static void close_world(void)
 {
 	drop_anchor();
 	uffd_close(&world.uffd);
-	donate_stop();
+	uffd_close(&world.silent);
 	reserve_stop();
 	sys_close(world.maps);
 	sys_close(world.smaps);
@@ -400,7 +400,7 @@ static int open_world(void)
 {
 	int err = tables_start(pressure_limit());
 
-	world.maps = world.smaps = world.mem = world.pagemap.fd = -1;
+	world.maps = world.smaps = world.mem = world.pagemap.fd = world.silent.fd = -1;
 	if (!err)
 		err = discover_start();
 	if (!err)
@@ -410,7 +410,6 @@ static int open_world(void)
 		return err;
 	crew.opened = true;
 	reserve_start();
-	donate_start(tables_where().store, tables_where().store_bytes);
 	err = open_files();
 	if (!err)
 		err = anchor_hold(&crew.anchor, world.uffd.fd);
@@ -423,6 +422,7 @@ static int open_world(void)
 		stop_pagers();
 		close_world();
 	} else {
+		donate_start(tables_where().store, tables_where().store_bytes);
 		segment_own();
 	}
 	return err;

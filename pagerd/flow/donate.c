@@ -9,8 +9,6 @@
 #define SHARD	  0u
 #define HOLES_MAX 16u /* pages that went home; a chunk with more has little to give */
 
-static struct uffd silent = {.fd = -1};
-
 struct donor {
 	pc_addr next, end;
 	unsigned holes;
@@ -18,15 +16,10 @@ struct donor {
 
 void donate_start(pc_addr store, uint64_t bytes)
 {
-	if (world.way != WAY_MOVE || uffd_open_silent(&silent))
+	if (world.way != WAY_MOVE || uffd_open_silent(&world.silent))
 		return;
-	if (uffd_register(&silent, store, store + bytes))
-		donate_stop();
-}
-
-void donate_stop(void)
-{
-	uffd_close(&silent);
+	if (uffd_register(&world.silent, store, store + bytes))
+		uffd_close(&world.silent);
 }
 
 static bool agree(pc_addr to, pc_addr from)
@@ -46,8 +39,8 @@ static bool fill(void *to, size_t bytes, void *donor)
 		int error;
 
 		if (!agree(at, d->next))
-			res = uffd_move(&silent, at, d->next, PC_MIN(end - at, d->end - d->next),
-					&done, &error);
+			res = uffd_move(&world.silent, at, d->next,
+					PC_MIN(end - at, d->end - d->next), &done, &error);
 		if (!done && res != UFFD_GONE)
 			break;
 		at += done;
@@ -66,7 +59,7 @@ void donate_frames(struct chunk *c)
 	const pc_addr end = staging_chunk_addr(c) + PC_UNIT;
 	struct donor donor = {.next = end - bytes, .end = end};
 
-	if (!slabs || silent.fd < 0 || !seal_lift(c, first))
+	if (!slabs || world.silent.fd < 0 || !seal_lift(c, first))
 		return;
 	store_stock(slabs, fill, &donor);
 	seal_lower(c, first);

@@ -24,9 +24,11 @@
 #include "base/types.h"
 #include "state/staging.h"
 
-/* [store, store + bytes): all that the store can ever use. Silent where it cannot be had. */
+/*
+ * Opens world.silent for [store, store + bytes), all that the store can ever use, or leaves it closed. To be
+ * called last, so that it takes a descriptor from nobody.
+ */
 void donate_start(pc_addr store, uint64_t bytes);
-void donate_stop(void);
 
 /* Of a chunk without live pages, which is to be emptied next. */
 void donate_frames(struct chunk *c);

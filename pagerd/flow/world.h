@@ -27,6 +27,7 @@ enum way { WAY_MOVE, WAY_MADVISE };
 
 struct world {
 	struct uffd uffd;
+	struct uffd silent; /* flow/donate.h; closed where there is none */
 	struct rwgate gate;
 	struct pagemap pagemap;
 	struct pressure pressure;

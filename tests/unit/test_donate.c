@@ -125,6 +125,7 @@ static int start(void **unused)
 	(void)unused;
 	memset(&played, 0, sizeof(played));
 	world.way = WAY_MOVE;
+	world.silent.fd = -1;
 	store = beside_a_boundary(STORE_BYTES);
 	assert_int_equal(madvise(store, STORE_BYTES, MADV_NOHUGEPAGE), 0);
 	assert_true(staging_start(demand_zero(staging_space_bytes(2)),
@@ -139,7 +140,7 @@ static int start(void **unused)
 static int stop(void **unused)
 {
 	(void)unused;
-	donate_stop();
+	uffd_close(&world.silent);
 	assert_true(store_valid());
 	return 0;
 }

@@ -1248,6 +1248,7 @@ static void begin_world(void)
 	world.way = actors_chance(MADVISE_SHARE) ? WAY_MADVISE : WAY_MOVE;
 	world.uffd = (struct uffd){
 	    .fd = MODEL_UFFD, .thread_id = true, .protects = world.way == WAY_MADVISE};
+	world.silent.fd = -1;
 	world.pagemap.fd = MODEL_MAP;
 	world.pagemap.way = actors_chance(3) ? PAGEMAP_READ : PAGEMAP_SCANNED;
 	world.maps = MODEL_MAPS;
