@@ -139,13 +139,60 @@ pc_addr forget_tail(pc_addr start)
 	return stop;
 }
 
-/* Where there is something else, the call changes nothing, and a failure is that of what has gone. */
-static void free_tail(pc_addr start)
+/* [start, end) lies in one unit. False: there is no room for it. */
+static bool adopt(pc_addr start, pc_addr end)
 {
-	pc_addr stop = forget_tail(start);
+	struct unit *u = range_ensure(start);
+	const unsigned first = page_in_unit(start);
+	const unsigned stop = first + (unsigned)((end - start) >> PC_PAGE_SHIFT);
 
+	if (!u)
+		return false;
+	unit_set_registered(u, first, stop, true);
+	/* A mapping that grew took MADV_DONTFORK along, if it had it. */
+	if (!forkless_hits(start, end))
+		unit_set_dontfork(u, first, stop);
+	u->unguarded = 1;
+	return true;
+}
+
+/* Where there is something else, the call changes nothing, and a failure is that of what has gone. */
+static void give(pc_addr start, pc_addr stop)
+{
 	if (stop > start)
 		sys_madvise(start, stop - start, MADV_DOFORK);
+}
+
+/* Where the mapping begins that goes on at `stop` with what the table knows of; `stop`: nothing does. */
+static pc_addr known_from(pc_addr stop)
+{
+	const struct unit *u = range_find(stop);
+	struct vma v;
+
+	if (!u || !unit_registered(u, page_in_unit(stop)) ||
+	    world.mapping_at(world.maps, stop, &v) || v.start > stop)
+		return stop;
+	return v.start;
+}
+
+/*
+ * To give a part of a mapping would cut it in two, and who releases the rest that is known would see only
+ * that: so the table knows all of it from now on.
+ */
+static void free_tail(pc_addr start)
+{
+	const pc_addr stop = forget_tail(start);
+	pc_addr known, next;
+
+	if (stop == start)
+		return;
+	known = PC_MAX(start, known_from(stop));
+	give(start, known);
+	for (pc_addr at = known; at < stop; at = next) {
+		next = PC_MIN(stop, unit_floor(at) + PC_UNIT);
+		if (!adopt(at, next))
+			give(at, next);
+	}
 }
 
 /*
@@ -284,15 +331,6 @@ void forget_remap(unsigned shard, pc_addr from, pc_addr to, uint64_t len)
 
 void forget_adopt(pc_addr page)
 {
-	struct unit *u = range_ensure(page);
-	unsigned i = page_in_unit(page);
-
 	/* A full table only costs the next fault here another look. */
-	if (!u)
-		return;
-	unit_set_registered(u, i, i + 1, true);
-	/* A mapping that grew took MADV_DONTFORK along, if it had it. */
-	if (!forkless_hits(page, page + PC_PAGE))
-		unit_set_dontfork(u, i, i + 1);
-	u->unguarded = 1;
+	(void)adopt(page, page + PC_PAGE);
 }

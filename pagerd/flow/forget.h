@@ -27,7 +27,8 @@ void forget_settled(void);
 /*
  * A registered mapping may have grown, with its MADV_DONTFORK, beyond what the table knows. Cut off
  * from what it does know, by an unmap or another protection, nobody would find that again, and
- * children would miss it. Nothing of it is away. Returns where what may have grown so ends, given
+ * children would miss it: an unmap gives it to them, or has the table know it, where it is one mapping
+ * with what the table does know. Nothing of it is away. Returns where what may have grown so ends, given
  * where it begins: at that very address, where there is no such thing. It may be memory of others.
  */
 pc_addr forget_tail(pc_addr start);

@@ -322,12 +322,12 @@ static bool is_nobodys(const struct unit *u, pc_addr start, pc_addr stop)
 	return u->unguarded && !forkless_hits(start, stop);
 }
 
-/* What may have grown along: a refusal says that it did not. */
-static void release_tail(pc_addr start, pc_addr stop, bool guarded)
+/* What may have grown along, with the flag of what it grew from: a refusal says that it did not. */
+static void release_tail(pc_addr start, pc_addr stop, bool give)
 {
 	if (start == stop)
 		return;
-	if (guarded)
+	if (give)
 		sys_madvise(start, stop - start, MADV_DOFORK);
 	uffd_unregister(&world.uffd, start, stop);
 }
@@ -352,16 +352,17 @@ static bool release_run(struct unit *u, unsigned first, unsigned end, bool guard
 {
 	pc_addr start = start_of_run(u, first);
 	pc_addr stop = end_of_run(u, end), tail;
+	const bool give = guarded || is_nobodys(u, start, stop);
 
 	if (uffd_pending(&world.uffd))
 		return false;
-	if ((guarded || is_nobodys(u, start, stop)) && !give_to_children(start, stop))
+	if (give && !give_to_children(start, stop))
 		return false;
 	if (uffd_unregister(&world.uffd, start, stop))
 		COUNT(SHARD, register_failed);
 	/* Only now can it grow no more with what is to be released. */
 	tail = forget_tail(stop);
-	release_tail(stop, tail, guarded);
+	release_tail(stop, tail, give);
 	if (uffd_pending(&world.uffd)) {
 		forkless_lose();
 		register_again(start, stop);
@@ -385,12 +386,18 @@ static bool owns_ends(const struct take *t, unsigned first, unsigned end)
 	return is_own(t, first) && is_own(t, end - 1);
 }
 
-/* A mapping has been cut here that was never written to, or may be: it becomes whole again. */
+/*
+ * A mapping has been cut here that was never written to, or may be: it becomes whole again. It may have
+ * grown to here from one with a guard, after an unmap that a pager has read and waits to carry out.
+ */
 static void let_go(struct take *t, unsigned first, unsigned end)
 {
+	const uint32_t unguarded = t->unit->unguarded;
+
 	COUNT(SHARD, take_lost_race);
-	if (!release_run(t->unit, first, end, false))
-		t->unit->unguarded = 1;
+	t->unit->unguarded = 1;
+	if (release_run(t->unit, first, end, false))
+		t->unit->unguarded = unguarded;
 }
 
 static bool register_piece(struct take *t, unsigned first, unsigned end)

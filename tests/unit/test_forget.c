@@ -28,6 +28,7 @@
 
 static void *table;
 static bool given[PAGES]; /* to children */
+static uint64_t given_bytes;
 static struct vma mappings[4];
 static unsigned mapping_count;
 
@@ -41,9 +42,9 @@ long __wrap_sys_call(long nr, long a, long b, long c, long d, long e, long f)
 	if (nr != __NR_madvise)
 		return __real_sys_call(nr, a, b, c, d, e, f);
 	assert_int_equal(c, MADV_DOFORK);
-	assert_in_range(at, AT(0), AT(PAGES));
-	assert_in_range(end, at + PC_PAGE, AT(PAGES));
-	for (; at < end; at += PC_PAGE)
+	assert_true(at >= START && end > at);
+	given_bytes += end - at;
+	for (; at < PC_MIN(end, AT(PAGES)); at += PC_PAGE)
 		given[(at - START) / PC_PAGE] = true;
 	return 0;
 }
@@ -95,6 +96,7 @@ static int begin(void **state)
 	world.mapping_at = mapping_at;
 	mapping_count = 0;
 	memset(given, 0, sizeof(given));
+	given_bytes = 0;
 	return 0;
 }
 
@@ -155,13 +157,51 @@ static void what_grew_behind_is_for_children(void **state)
 	assert_given(12, 20);
 }
 
+/* A mapping of its own that is known can be released alone. */
 static void what_is_known_behind_is_left(void **state)
 {
 	(void)state;
 	unit_set_registered(guarded(), 18, 20, true);
-	map(12, 30);
+	map(12, 18);
+	map(18, 30);
 	forget_unmap(SHARD, AT(10), AT(12));
 	assert_given(12, 18);
+	assert_false(unit_registered(range_find(START), 17));
+}
+
+/* To give the rest of it would cut it, and nobody who releases what is known would find that rest. */
+static void one_mapping_with_what_is_known_behind_is_known(void **state)
+{
+	const struct unit *u = guarded();
+
+	(void)state;
+	unit_set_registered(guarded(), 18, 20, true);
+	map(12, 14);
+	map(14, 30);
+	forget_unmap(SHARD, AT(10), AT(12));
+	assert_given(12, 14);
+	for (unsigned i = 12; i < 18; i++) {
+		assert_int_equal(unit_registered(u, i), i >= 14);
+		assert_int_equal(unit_dontfork(u, i), i >= 14);
+	}
+	assert_true(u->unguarded);
+}
+
+/* The second of its units. */
+static void what_there_is_no_room_to_know_is_given(void **state)
+{
+	const pc_addr next = START + PC_UNIT;
+
+	(void)state;
+	guarded();
+	unit_set_registered(range_ensure(next + PC_UNIT), 0, 2, true);
+	for (unsigned i = 2; i < UNITS; i++)
+		assert_non_null(range_ensure(next + i * PC_UNIT + PC_UNIT));
+	assert_null(range_ensure(next));
+	map(12, 3 * PC_UNIT_PAGES);
+	forget_unmap(SHARD, AT(10), AT(12));
+	assert_int_equal(given_bytes, PC_UNIT);
+	assert_true(unit_registered(range_find(START), PC_UNIT_PAGES - 1));
 }
 
 static void what_the_program_keeps_behind_is_left(void **state)
@@ -226,6 +266,8 @@ int main(void)
 	    CASE(what_the_program_keeps_stays_kept),
 	    CASE(what_grew_behind_is_for_children),
 	    CASE(what_is_known_behind_is_left),
+	    CASE(one_mapping_with_what_is_known_behind_is_known),
+	    CASE(what_there_is_no_room_to_know_is_given),
 	    CASE(what_the_program_keeps_behind_is_left),
 	    CASE(what_cannot_have_grown_is_left),
 	    CASE(what_is_remapped_over_what_is_known_may_lack_its_guard),

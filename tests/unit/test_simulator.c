@@ -1539,7 +1539,9 @@ static void check_meetings(void)
 
 /* Seeds beyond the first SEEDS that failed. Each shows what it was kept for until the steps change. */
 static const uint64_t once_failed[] = {
-    708983263, /* COPY without memory from a slot of staging that agrees with where it goes */
+    708983263,	     /* COPY without memory from a slot of staging that agrees with where it goes */
+    225735956977078, /* a guarded mapping grows to where a unit is let go that never was guarded */
+    1795517902042584, /* a part of a mapping that grew is given, and the rest released alone */
 };
 
 static void test_what_once_failed(void **unused)

@@ -392,7 +392,10 @@ static void a_piece_begins_and_ends_with_a_page_of_its_own(void **state)
 	assert_string_equal(played.log, "register 4-9, guard 4-9, move 4-9");
 }
 
-/* What was mapped there since has not been written to, and what it is cut into would stay so. */
+/*
+ * What was mapped there since has not been written to, and what it is cut into would stay so. It may have
+ * grown from what is guarded, and have the flag.
+ */
 static void another_mapping_is_let_go(void **state)
 {
 	(void)state;
@@ -400,9 +403,21 @@ static void another_mapping_is_let_go(void **state)
 	present(2, 6);
 	played.replaced = true;
 	assert_int_equal(take(), 0);
-	assert_string_equal(played.log, "register 2-6, release 2-6");
+	assert_string_equal(played.log, "register 2-6, give 2-6, release 2-6");
 	assert_false(unit_any_registered(unit));
 	assert_false(unit->unguarded);
+}
+
+static void another_mapping_that_the_program_keeps_stays_kept(void **state)
+{
+	(void)state;
+	played.mapping[0] = plain(2, 6);
+	present(2, 6);
+	played.replaced = true;
+	assert_true(forkless_add(AT(2), AT(6)));
+	assert_int_equal(take(), 0);
+	assert_string_equal(played.log, "register 2-6, release 2-6");
+	forkless_remove(AT(2), AT(6));
 }
 
 static void nothing_is_cut_where_no_page_is(void **state)
@@ -473,6 +488,30 @@ static void what_grows_while_it_is_released_is_released_too(void **state)
 	played.grown = 9;
 	assert_true(release_unit(unit));
 	assert_string_equal(played.log, "give 2-6, release 2-6, give 6-9, release 6-9");
+}
+
+static void what_grows_where_nothing_is_certain_is_given_too(void **state)
+{
+	(void)state;
+	played.mapping[0] = plain(2, 6);
+	unit_set_registered(unit, 2, 6, true);
+	unit->unguarded = 1;
+	played.grown = 9;
+	assert_true(release_unit(unit));
+	assert_string_equal(played.log, "give 2-6, release 2-6, give 6-9, release 6-9");
+}
+
+/* Its note may be still to come. */
+static void what_grows_with_what_the_program_keeps_is_not_given(void **state)
+{
+	(void)state;
+	played.mapping[0] = plain(2, 6);
+	unit_set_registered(unit, 2, 6, true);
+	assert_true(forkless_add(AT(2), AT(6)));
+	played.grown = 9;
+	assert_true(release_unit(unit));
+	assert_string_equal(played.log, "release 2-6, release 6-9");
+	forkless_remove(AT(2), AT(6));
 }
 
 /* The program keeps it from its children, but where a layout event was pending, unless that is noted. */
@@ -659,12 +698,15 @@ int main(void)
 	    CASE(what_was_never_written_to_is_not_cut),
 	    CASE(a_piece_begins_and_ends_with_a_page_of_its_own),
 	    CASE(another_mapping_is_let_go),
+	    CASE(another_mapping_that_the_program_keeps_stays_kept),
 	    CASE(nothing_is_cut_where_no_page_is),
 	    CASE(nothing_is_registered_while_the_layout_changes),
 	    CASE(nothing_is_guarded_while_the_layout_changes),
 	    CASE(what_is_registered_again_is_noted),
 	    CASE(what_lost_its_beginning_is_released_whole),
 	    CASE(what_grows_while_it_is_released_is_released_too),
+	    CASE(what_grows_where_nothing_is_certain_is_given_too),
+	    CASE(what_grows_with_what_the_program_keeps_is_not_given),
 	    CASE(what_nobody_keeps_is_given_where_nothing_is_certain),
 	    CASE(a_guard_that_is_refused_is_not_lost),
 	    CASE(what_is_away_keeps_its_guard),
