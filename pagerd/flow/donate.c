@@ -38,6 +38,7 @@ static bool fill(void *to, size_t bytes, void *donor)
 		uint64_t done = 0;
 		int error;
 
+		/* Two addresses that agree mod 2 MiB: the huge page rule of hazard N4. Skipped as a hole is. */
 		if (!agree(at, d->next))
 			res = uffd_move(&world.silent, at, d->next,
 					PC_MIN(end - at, d->end - d->next), &done, &error);
